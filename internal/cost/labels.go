@@ -1,0 +1,68 @@
+package cost
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Labels is a set of labels as canonical JSON: an object of strings with its
+// keys sorted and no white space, or "" for the empty set. Two equal sets are
+// the same string, so a set can be compared, interned and dictionary-encoded
+// without being parsed.
+type Labels string
+
+// LabelsOf returns the canonical form of m. Keys are expected in their
+// canonical spelling (see SanitizeLabel).
+func LabelsOf(m map[string]string) Labels {
+	if len(m) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(m) // sorts keys
+	if err != nil {
+		return "" // unreachable: map[string]string always marshals
+	}
+	return Labels(b)
+}
+
+// Map returns the set as a new map; nil for the empty set or for text that is
+// not an object of strings.
+func (l Labels) Map() map[string]string {
+	if l == "" {
+		return nil
+	}
+	var m map[string]string
+	if json.Unmarshal([]byte(l), &m) != nil {
+		return nil
+	}
+	return m
+}
+
+// SanitizeLabel returns the canonical spelling of a label key: the one that
+// kube-state-metrics v2 gives it, snake case with every character outside
+// [A-Za-z0-9_] replaced by "_" ("app.kubernetes.io/name" →
+// "app_kubernetes_io_name", "teamName" → "team_name"). It is applied to keys
+// of every source and to the keys a filter or an aggregate names, so they
+// always meet.
+func SanitizeLabel(key string) string {
+	var b strings.Builder
+	prevLower := false
+	for _, r := range key {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			// kube-state-metrics turns camel case into snake case: an upper-case
+			// letter after a lower-case letter or a digit begins a new word.
+			if prevLower {
+				b.WriteByte('_')
+			}
+			b.WriteRune(r + ('a' - 'A'))
+			prevLower = false
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+			prevLower = true
+		default:
+			b.WriteByte('_')
+			prevLower = false
+		}
+	}
+	return b.String()
+}
