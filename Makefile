@@ -1,0 +1,72 @@
+# fleetcost. `make help` lists the targets; `make run` and `make test` are the
+# two a newcomer needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/fleetcost/fleetcost/internal/ops.version=$(VERSION)
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fleetcost-tools
+GOTOOLS  = $(CACHE)/$(1)-$(2)-$(shell go env GOVERSION)/$(1)
+export GOFLAGS := -buildvcs=false
+
+LISTEN   ?= 127.0.0.1:9003
+RUN_ARGS ?=
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/fleetcost and bin/fleetcost-agent.
+	@mkdir -p bin
+	CGO_ENABLED=1 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fleetcost ./cmd/fleetcost
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fleetcost-agent ./cmd/fleetcost-agent
+
+.PHONY: run
+run: build ## Build everything and run the demo fleet; UI and API on http://localhost:9003.
+	./bin/fleetcost demo --listen $(LISTEN) $(RUN_ARGS)
+
+.PHONY: test-tools
+test-tools: ## Install what the tests need (Prometheus, versitygw).
+	@scripts/tools.sh prometheus versitygw
+
+.PHONY: test
+test: test-tools ## Run all unit and integration tests, with the race detector.
+	go test -race -timeout 15m ./...
+
+.PHONY: e2e
+e2e: build ## Run the end-to-end tests: real processes, real servers, kills and outages.
+	@scripts/tools.sh prometheus versitygw chromium
+	go test -tags e2e -count=1 -timeout 30m ./test/e2e/...
+
+.PHONY: lint
+lint: ## Run all linters; no warning is accepted.
+	@scripts/tools.sh golangci-lint
+	$(call GOTOOLS,golangci-lint,v2.15.0) run ./...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	@scripts/tools.sh golangci-lint
+	$(call GOTOOLS,golangci-lint,v2.15.0) fmt ./...
+
+.PHONY: generate
+generate: ## Rewrite the generated pages (settings, OpenAPI) and golden files.
+	go test ./internal/agent ./internal/httpapi ./internal/cli -run 'Generated|Golden|OpenAPI' -update
+
+.PHONY: bench
+bench: ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clusters, questions over HTTP.
+	go test -run '^$$' -bench . -benchtime 2s ./internal/costfile ./internal/allocate ./internal/simulate ./internal/ingest ./internal/query
+	go run ./test/bench --clusters 10
+
+.PHONY: bench-full
+bench-full: ## Run the full rebuild: 100 clusters × 500 containers × 90 days (generated once into the cache).
+	go run ./test/bench --clusters 100
+
+.PHONY: fuzz
+fuzz: ## Fuzz the decoder and the filter grammar, a minute each.
+	go test ./internal/costfile -run '^$$' -fuzz FuzzOpen -fuzztime 60s
+	go test ./internal/query -run '^$$' -fuzz FuzzParseFilter -fuzztime 60s
+
+.PHONY: clean
+clean: ## Remove build output and the demo's data.
+	rm -rf bin fleetcost-data

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs the tools that tests, lint and end-to-end tests need, at pinned
+# versions, into a cache outside the checkout. Usage: tools.sh NAME…
+# Prints nothing when everything is there.
+set -euo pipefail
+
+go_version=$(go env GOVERSION)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/fleetcost-tools
+apt_updated=
+
+say() { echo "tools: $*" >&2; }
+
+# go_tool NAME MODULE VERSION builds one Go program into the cache.
+go_tool() {
+  local name=$1 module=$2 version=$3 dir="$cache/$1-$3-$go_version"
+  [ -x "$dir/$name" ] && return
+  say "building $name $version (once; kept in $dir)"
+  mkdir -p "$dir"
+  GOBIN="$dir" GOFLAGS=-buildvcs=false go install -trimpath -ldflags='-s -w' "$module@$version"
+}
+
+# debian COMMAND PACKAGE installs a Debian package that brings COMMAND.
+debian() {
+  command -v "$1" >/dev/null && return
+  command -v apt-get >/dev/null || { say "$1 is missing; install it (Debian: apt-get install $2)"; exit 1; }
+  local sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  [ -n "$apt_updated" ] || { $sudo apt-get update -qq; apt_updated=1; }
+  say "installing $2"
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+
+for tool in "$@"; do
+  case $tool in
+    versitygw) go_tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0 ;;
+    golangci-lint) go_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
+    prometheus) debian promtool prometheus; debian prometheus prometheus ;;
+    chromium) debian chromium chromium ;;
+    *) say "unknown tool $tool"; exit 2 ;;
+  esac
+done
