@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/fleetcost/fleetcost/internal/ops.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fleetcost-tools
 GOTOOLS  = $(CACHE)/$(1)-$(2)-$(shell go env GOVERSION)/$(1)
 export GOFLAGS := -buildvcs=false
