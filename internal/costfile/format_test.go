@@ -14,7 +14,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
-	"github.com/fleetcost/fleetcost/internal/costfile"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files that may change")
@@ -27,12 +26,10 @@ func columns(schema *parquet.Schema) []string {
 		t := f.Type()
 		s := strings.ToLower(t.Kind().String())
 		if lt := t.LogicalType(); lt != nil {
-			switch {
-			case lt.UTF8 != nil:
-				s = "string"
-			case lt.Decimal != nil:
-				s = fmt.Sprintf("decimal(%d,%d)", lt.Decimal.Precision, lt.Decimal.Scale)
-			case lt.Timestamp != nil:
+			switch text := strings.ToLower(lt.String()); {
+			case strings.HasPrefix(text, "decimal"), text == "string":
+				s = text
+			case strings.HasPrefix(text, "timestamp"):
 				s = "timestamp"
 			}
 		}
