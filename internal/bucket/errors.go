@@ -1,0 +1,125 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// OpError is the failure of one operation on one key. It wraps the sentinel
+// that classifies it and the cause beneath.
+type OpError struct {
+	Action string // what was tried, in the store's own words: "s3:PutObject", "filesystem:Put"
+	Bucket string // bucket or directory
+	Key    string // full key, or the prefix listed; "" for the bucket itself
+	Kind   error  // one of the sentinels, or nil when none fits
+	Code   string // the store's error code, such as "AccessDenied"; "" when it has none
+	Status int    // the HTTP status; 0 when there was none
+	Err    error  // the cause
+}
+
+// Error reads "s3:PutObject on bucket/key: access denied: <cause>".
+func (e *OpError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Action)
+	b.WriteString(" on ")
+	b.WriteString(e.Bucket)
+	if e.Key != "" {
+		b.WriteByte('/')
+		b.WriteString(e.Key)
+	}
+	if e.Kind != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Kind.Error())
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is work for the sentinel and for the cause.
+func (e *OpError) Unwrap() []error {
+	errs := make([]error, 0, 2)
+	if e.Kind != nil {
+		errs = append(errs, e.Kind)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}
+
+// Retryable tells whether the same call may succeed later without anybody
+// changing anything: the network, a server fault or throttling. A call that
+// ended because its own context did is not.
+func Retryable(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
+}
+
+// checkBody verifies that body holds exactly size bytes and rewinds it.
+func checkBody(body io.ReadSeeker, size int64) error {
+	end, err := body.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("measure body: %w", err)
+	}
+	if end != size {
+		return fmt.Errorf("body has %d bytes, the caller announced %d", end, size)
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("rewind body: %w", err)
+	}
+	return nil
+}
+
+// checkCondition refuses a condition that asks for two opposite things.
+func checkCondition(c Condition) error {
+	if c.Absent && c.ETag != "" {
+		return errors.New("condition asks for absence and for an ETag at once")
+	}
+	return nil
+}
+
+// exactReader returns an error in place of an early end of file, and stops when
+// its context does.
+type exactReader struct {
+	ctx  context.Context //nolint:containedctx // a reader outlives the call that made it; its context is the caller's
+	body io.ReadCloser
+	left int64
+	// fail turns a cause into an OpError of the object being read.
+	fail func(kind, err error) error
+	// stop frees what belongs to the reader besides its body; may be nil.
+	stop func()
+}
+
+func (r *exactReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, r.fail(nil, err)
+	}
+	n, err := r.body.Read(p)
+	r.left -= int64(n)
+	switch {
+	case r.left < 0:
+		return n, r.fail(ErrUnavailable, errors.New("object is longer than announced"))
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF) && r.left == 0:
+		return n, io.EOF
+	case errors.Is(err, io.EOF):
+		return n, r.fail(ErrUnavailable, fmt.Errorf("%d bytes missing: %w", r.left, io.ErrUnexpectedEOF))
+	case r.ctx.Err() != nil:
+		return n, r.fail(nil, r.ctx.Err())
+	default:
+		return n, r.fail(ErrUnavailable, err)
+	}
+}
+
+func (r *exactReader) Close() error {
+	if r.stop != nil {
+		r.stop()
+	}
+	return r.body.Close()
+}
