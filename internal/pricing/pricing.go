@@ -1,0 +1,260 @@
+package pricing
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// The sources of a price, as they stand in the column price_source. The source
+// of an embedded book is "book:<provider>/<region>".
+const (
+	SourceCustom      = "custom"
+	SourceCSV         = "csv"
+	SourceMetrics     = "metrics"
+	SourceOtherRegion = "book:other-region"
+	SourceDefaultSpot = "default:spot"
+	SourceDefault     = "default"
+)
+
+// IsDefault tells whether a price of this source is an assumption of fleetcost
+// rather than a price somebody stated for the thing. The share of cost at
+// default rates is what an operator reduces by configuring prices.
+func IsDefault(source string) bool {
+	return source == SourceDefault || source == SourceDefaultSpot
+}
+
+// BookCurrency is the currency of the embedded books and of DefaultRates.
+const BookCurrency = "USD"
+
+// maxHourly bounds every price and rate per hour: ten times what the largest
+// machine of any provider costs in a year. Beyond it a price is a mistake.
+const maxHourly = 1e6
+
+// Config is what an operator may say about prices.
+type Config struct {
+	// Currency is the ISO 4217 code of every price given here and in the
+	// source's price metrics; "" is USD. The embedded books are in USD: with
+	// another currency they are used only if USDExchangeRate is set, and Rates
+	// must be given.
+	Currency string `yaml:"currency"`
+	// USDExchangeRate is units of Currency per US dollar. It applies to the
+	// embedded books only.
+	USDExchangeRate float64 `yaml:"usd_exchange_rate"`
+	// Rates are used where nothing else has a price. The zero value means
+	// DefaultRates; otherwise every field is taken as it is.
+	Rates Rates `yaml:"rates"`
+	// CustomPrices makes Rates override every other price.
+	CustomPrices bool `yaml:"custom_prices"`
+	// Discount and NegotiatedDiscount, 0 to 1, lower the price of CPU and
+	// memory, whatever its source, to (1-Discount) × (1-NegotiatedDiscount).
+	Discount           float64 `yaml:"discount"`
+	NegotiatedDiscount float64 `yaml:"negotiated_discount"`
+	// ManagementHourly is what this cluster's control plane costs per hour;
+	// nil leaves it to price metrics and Rates.
+	ManagementHourly *float64 `yaml:"management_hourly"`
+	// SpotRatio is the price of a spot machine over its on-demand price, used
+	// where only the latter is known. Zero means Rates.SpotCPUCoreHour over
+	// Rates.CPUCoreHour.
+	SpotRatio float64 `yaml:"spot_ratio"`
+	// CSVPath names a price list in Kubecost's format; see ReadCSV. CSV, if not
+	// nil, is read in its place, and CSVPath is then only its name in errors.
+	CSVPath string    `yaml:"csv_path"`
+	CSV     io.Reader `yaml:"-"`
+}
+
+// Rates are prices per unit and hour, in units of currency.
+type Rates struct {
+	CPUCoreHour     float64 `yaml:"cpu_core_hour"`
+	RAMGiBHour      float64 `yaml:"ram_gib_hour"`
+	GPUHour         float64 `yaml:"gpu_hour"`
+	SpotCPUCoreHour float64 `yaml:"spot_cpu_core_hour"`
+	SpotRAMGiBHour  float64 `yaml:"spot_ram_gib_hour"`
+
+	StorageGiBHour   float64 `yaml:"storage_gib_hour"`
+	BootDiskGiBHour  float64 `yaml:"boot_disk_gib_hour"`
+	LoadBalancerHour float64 `yaml:"load_balancer_hour"`
+
+	EKSHour float64 `yaml:"eks_hour"` // control planes
+	AKSHour float64 `yaml:"aks_hour"`
+	GKEHour float64 `yaml:"gke_hour"`
+
+	// Compute billed by the pod: EKS on Fargate, GKE Autopilot, and Azure
+	// Container Instances behind virtual nodes.
+	FargateCPUCoreHour   float64 `yaml:"fargate_cpu_core_hour"`
+	FargateRAMGiBHour    float64 `yaml:"fargate_ram_gib_hour"`
+	AutopilotCPUCoreHour float64 `yaml:"autopilot_cpu_core_hour"`
+	AutopilotRAMGiBHour  float64 `yaml:"autopilot_ram_gib_hour"`
+	ACICPUCoreHour       float64 `yaml:"aci_cpu_core_hour"`
+	ACIRAMGiBHour        float64 `yaml:"aci_ram_gib_hour"`
+}
+
+// HoursPerMonth turns monthly prices into hourly ones, as the providers do.
+const HoursPerMonth = 730
+
+// DefaultRates are the rates used without configuration, in US dollars. CPU,
+// memory, GPU, spot and storage are those of OpenCost's default.json (Google's
+// N1 in us-central1), so that both tools agree where nothing is known; the
+// rest are list prices of the providers' cheapest common region.
+func DefaultRates() Rates {
+	return Rates{
+		CPUCoreHour: 0.031611, RAMGiBHour: 0.004237, GPUHour: 0.95,
+		SpotCPUCoreHour: 0.006655, SpotRAMGiBHour: 0.000892,
+		StorageGiBHour: 0.00005479452, // 0.04 per GiB and month
+		// OpenCost: 0.04 per GiB and month on the file system's size.
+		BootDiskGiBHour:  0.04 / HoursPerMonth,
+		LoadBalancerHour: 0.025, // OpenCost; AWS Classic ELB, GCP forwarding rule
+		// Amazon EKS standard support, AKS Standard tier, GKE management fee.
+		EKSHour: 0.10, AKSHour: 0.10, GKEHour: 0.10,
+		// AWS Fargate, us-east-1, Linux on x86.
+		FargateCPUCoreHour: 0.04048, FargateRAMGiBHour: 0.004445,
+		// GKE Autopilot general-purpose pods, us-central1.
+		AutopilotCPUCoreHour: 0.0445, AutopilotRAMGiBHour: 0.0049225,
+		// Azure Container Instances, eastus, Linux.
+		ACICPUCoreHour: 0.0405, ACIRAMGiBHour: 0.00445,
+	}
+}
+
+// named lists the rates with the names an operator knows them by.
+func (r *Rates) named() []struct {
+	Name  string
+	Value float64
+} {
+	return []struct {
+		Name  string
+		Value float64
+	}{
+		{"cpu_core_hour", r.CPUCoreHour},
+		{"ram_gib_hour", r.RAMGiBHour},
+		{"gpu_hour", r.GPUHour},
+		{"spot_cpu_core_hour", r.SpotCPUCoreHour},
+		{"spot_ram_gib_hour", r.SpotRAMGiBHour},
+		{"storage_gib_hour", r.StorageGiBHour},
+		{"boot_disk_gib_hour", r.BootDiskGiBHour},
+		{"load_balancer_hour", r.LoadBalancerHour},
+		{"eks_hour", r.EKSHour},
+		{"aks_hour", r.AKSHour},
+		{"gke_hour", r.GKEHour},
+		{"fargate_cpu_core_hour", r.FargateCPUCoreHour},
+		{"fargate_ram_gib_hour", r.FargateRAMGiBHour},
+		{"autopilot_cpu_core_hour", r.AutopilotCPUCoreHour},
+		{"autopilot_ram_gib_hour", r.AutopilotRAMGiBHour},
+		{"aci_cpu_core_hour", r.ACICPUCoreHour},
+		{"aci_ram_gib_hour", r.ACIRAMGiBHour},
+	}
+}
+
+// Validate returns every fault of the configuration, each with the field's
+// name, its value and what to write instead. It does not read the CSV.
+func (c Config) Validate() error {
+	var errs []error
+	for _, r := range c.Rates.named() {
+		if !(r.Value >= 0 && r.Value <= maxHourly) {
+			errs = append(errs, fmt.Errorf("rates.%s is %v: give a price per hour from 0 to %d", r.Name, r.Value, int(maxHourly)))
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"discount", c.Discount}, {"negotiated_discount", c.NegotiatedDiscount}, {"spot_ratio", c.SpotRatio}} {
+		if !(f.value >= 0 && f.value <= 1) {
+			errs = append(errs, fmt.Errorf("%s is %v: give a fraction from 0 to 1, so 0.3 for 30 %%", f.name, f.value))
+		}
+	}
+	if m := c.ManagementHourly; m != nil && !(*m >= 0 && *m <= maxHourly) {
+		errs = append(errs, fmt.Errorf("management_hourly is %v: give a price per hour from 0 to %d", *m, int(maxHourly)))
+	}
+	if x := c.USDExchangeRate; !(x >= 0 && x <= maxHourly) {
+		errs = append(errs, fmt.Errorf("usd_exchange_rate is %v: give units of %s per US dollar", x, c.Currency))
+	}
+	switch currency := c.currency(); {
+	case !isCurrencyCode(currency):
+		errs = append(errs, fmt.Errorf("currency is %q: give a code of three capital letters, such as USD or EUR", c.Currency))
+	case currency == BookCurrency && c.USDExchangeRate != 0 && c.USDExchangeRate != 1:
+		errs = append(errs, fmt.Errorf("usd_exchange_rate is %v but currency is USD: remove it or name the currency", c.USDExchangeRate))
+	case currency != BookCurrency && c.Rates == Rates{}:
+		errs = append(errs, fmt.Errorf("currency is %s but the default rates are in USD: give rates in %s", currency, currency))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) currency() string {
+	if c.Currency == "" {
+		return BookCurrency
+	}
+	return c.Currency
+}
+
+func isCurrencyCode(s string) bool {
+	if len(s) != 3 {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
+}
+
+// Lookup answers what assets cost. It is safe for concurrent use.
+type Lookup struct {
+	currency   string
+	rates      Rates
+	custom     bool
+	keep       float64 // what the discounts leave of the price of CPU and memory
+	management *float64
+	spotRatio  float64
+	books      *library
+	csv        *priceList
+}
+
+// New returns a Lookup for the configuration. It fails on a configuration that
+// Validate refuses and on a price list that ReadCSV refuses.
+func New(c Config) (*Lookup, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("pricing: %w", err)
+	}
+	l := &Lookup{
+		currency: c.currency(), rates: c.Rates, custom: c.CustomPrices,
+		keep:       (1 - c.Discount) * (1 - c.NegotiatedDiscount),
+		management: c.ManagementHourly, spotRatio: c.SpotRatio,
+	}
+	if l.rates == (Rates{}) {
+		l.rates = DefaultRates()
+	}
+	if l.spotRatio == 0 && l.rates.CPUCoreHour > 0 {
+		l.spotRatio = min(1, l.rates.SpotCPUCoreHour/l.rates.CPUCoreHour)
+	}
+	exchange := c.USDExchangeRate
+	if l.currency == BookCurrency {
+		exchange = 1
+	}
+	var err error
+	if l.books, err = openLibrary(exchange); err != nil {
+		return nil, err
+	}
+	if l.csv, err = openCSV(c); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Currency is the currency of every price the Lookup gives.
+func (l *Lookup) Currency() string { return l.currency }
+
+// money rounds a price to nano-units; a product of a valid rate and an absurd
+// capacity is kept at the limit of a row, which allocate refuses by name.
+func money(units float64) cost.Money {
+	m, err := cost.MoneyOf(units)
+	switch {
+	case err == nil:
+		return m
+	case math.IsNaN(units):
+		return 0
+	}
+	return cost.MaxMoney
+}
+
+// known tells whether a price can be taken at its word: a positive number that
+// something could cost.
+func known(price float64) bool { return price > 0 && price <= maxHourly }
