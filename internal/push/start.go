@@ -1,0 +1,127 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// maxSkew is how far the agent's clock may be from the store's.
+const maxSkew = time.Minute
+
+// Start makes sure that the cluster id is this cluster's, and reads back what
+// the bucket has: status.json, the live objects, today and yesterday. Hours
+// that only the live objects hold and that are over go into the spool.
+//
+// ErrNotOwner is final. After any other error, such as a bucket that is away,
+// Add and SetLive work and the next Push or Missing starts again.
+func (p *Pusher) Start(ctx context.Context) error {
+	unlock, err := p.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return p.ensure(ctx)
+}
+
+// ensure does what Start does if it was not done yet, and looks whether the
+// cluster id is still this cluster's. The caller holds the turn.
+func (p *Pusher) ensure(ctx context.Context) error {
+	if !p.ready {
+		caps, err := p.bucket.Capabilities(ctx)
+		if err != nil {
+			return fmt.Errorf("ask %s what it can do: %w", p.bucket, err)
+		}
+		p.caps = caps
+		p.warnCapabilities()
+	}
+	if err := p.own(ctx); err != nil {
+		return err
+	}
+	p.checkClock()
+	if p.ready {
+		return nil
+	}
+	if err := p.readStatus(ctx); err != nil {
+		return err
+	}
+	p.nextGeneration()
+	p.adoptStatus()
+	today := cost.DayOf(p.cfg.Now())
+	for _, day := range []cost.Day{today, today - 1} {
+		if err := p.loadDay(ctx, day); err != nil {
+			return err
+		}
+	}
+	if err := p.foldLive(ctx); err != nil && !errors.Is(err, ErrSpoolFull) {
+		return fmt.Errorf("fold live hours into their days: %w", err)
+	}
+	p.ready = true
+	return nil
+}
+
+func (p *Pusher) warnCapabilities() {
+	if p.caps.ConditionalPut {
+		p.clearProblem(problemNoConditions)
+		return
+	}
+	msg := fmt.Sprintf("%s has no conditional puts: two agents of one cluster would overwrite each other's hours", p.bucket)
+	fix := "run exactly one agent per cluster: a Deployment with strategy Recreate, or a Lease; no --once beside it"
+	p.logger.Warn(msg, "fix", fix)
+	p.problem(problemNoConditions, msg, fix)
+}
+
+// checkClock compares the agent's clock with the store's.
+func (p *Pusher) checkClock() {
+	store, local := p.bucket.Clock()
+	if store.IsZero() || local.IsZero() {
+		return
+	}
+	skew := local.Sub(store)
+	if skew.Abs() <= maxSkew {
+		p.clearProblem(problemClock)
+		return
+	}
+	msg := fmt.Sprintf("the agent's clock is %v ahead of the store's", skew.Round(time.Second))
+	if skew < 0 {
+		msg = fmt.Sprintf("the agent's clock is %v behind the store's", (-skew).Round(time.Second))
+	}
+	p.logger.Warn(msg)
+	p.problem(problemClock, msg, "synchronise the node's clock (NTP); hours close by it")
+}
+
+// checkClass warns about a live or current object that cannot be read back.
+func (p *Pusher) checkClass(key string, obj bucket.Object) {
+	if !archived(obj.StorageClass) {
+		return
+	}
+	msg := fmt.Sprintf("%s is in storage class %s, which cannot be read back at once: neither the server nor the agent can use it", key, obj.StorageClass)
+	p.logger.Warn(msg)
+	p.problem(problemArchive, msg, "take the storage class out of put_user_metadata, and let a lifecycle rule move only objects older than the server's retention")
+}
+
+// lookAtClass asks for the storage class of an object after its first write by
+// this process: a put does not tell.
+func (p *Pusher) lookAtClass(ctx context.Context, key string) {
+	if p.classSeen[key] || len(p.classSeen) >= 2*HorizonDays {
+		return
+	}
+	p.classSeen[key] = true
+	if obj, err := p.bucket.Stat(ctx, key); err == nil { // only a warning hangs on it
+		p.checkClass(key, obj)
+	}
+}
+
+// archived tells whether objects of a storage class must be restored before
+// they can be read.
+func archived(class string) bool {
+	switch class {
+	case "GLACIER", "DEEP_ARCHIVE", "Archive":
+		return true
+	}
+	return false
+}
