@@ -137,8 +137,8 @@ func (h *hour) result() Result {
 	return res
 }
 
-// compareAllocations is the sort order of the bucket format within one hour;
-// a test holds it against costfile.Compare.
+// compareAllocations is the sort order of the bucket format within one hour,
+// that of costfile.Compare, whose writer refuses any other.
 func compareAllocations(a, b *cost.Allocation) int {
 	return cmp.Or(
 		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Controller, b.Controller),

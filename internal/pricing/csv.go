@@ -14,35 +14,94 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
-// The columns of a price list. EndTimestamp and Version are accepted and, as
-// in Kubecost, unused.
-var (
-	csvColumns  = []string{"EndTimestamp", "InstanceID", "Region", "AssetClass", "InstanceIDField", "InstanceType", "MarketPriceHourly", "Version"}
-	csvRequired = []string{"InstanceID", "AssetClass", "MarketPriceHourly"}
+// csvColumns are the columns of a price list, in Kubecost's format. As there,
+// EndTimestamp and Version are accepted and unused.
+const csvColumns = "EndTimestamp,InstanceID,Region,AssetClass,InstanceIDField,InstanceType,MarketPriceHourly,Version"
+
+const (
+	maxCSVRows   = 1_000_000 // what a price list may hold
+	maxCSVFaults = 20        // how many faults of one file are worth reading at once
 )
 
-// maxCSVRows bounds what a price list may hold.
-const maxCSVRows = 1_000_000
+// The fields of an object in which an InstanceID is looked up, apart from
+// labels, which are fieldLabel followed by the canonical key.
+const (
+	fieldAny          = ""
+	fieldProviderID   = "spec.providerID"
+	fieldName         = "metadata.name"
+	fieldStorageClass = "spec.storageClassName"
+	fieldLabel        = "metadata.labels."
+)
 
 // listed is one row of a price list.
 type listed struct {
-	field        string // where InstanceID is found; "" for any identity
-	region       string
-	instanceType string
-	price        float64
+	region string
+	price  float64
 }
 
-// priceList is an operator's price list, indexed by what identifies an asset.
+// index finds rows by the field an InstanceID is looked up in, then by the
+// InstanceID in lower case.
+type index map[string]map[string][]listed
+
+func (x index) add(field, id string, row listed) {
+	if x[field] == nil {
+		x[field] = map[string][]listed{}
+	}
+	id = strings.ToLower(id)
+	x[field][id] = append(x[field][id], row)
+}
+
+func (x index) find(field, id, region string) (float64, bool) {
+	if id == "" {
+		return 0, false
+	}
+	return best(x[field][strings.ToLower(id)], region)
+}
+
+// labels finds rows by the labels that the list names, in the order of keys.
+func (x index) labels(have cost.Labels, region string) (float64, bool) {
+	var keys []string
+	for field := range x {
+		if key, ok := strings.CutPrefix(field, fieldLabel); ok {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return 0, false
+	}
+	slices.Sort(keys)
+	values := have.Map()
+	for _, k := range keys {
+		if price, ok := x.find(fieldLabel+k, values[k], region); ok {
+			return price, true
+		}
+	}
+	return 0, false
+}
+
+// best picks the row that applies to a region: one that names it before one
+// that names none, and the last of equals, so that a correction may be
+// appended.
+func best(rows []listed, region string) (price float64, found bool) {
+	exact := false
+	for _, r := range rows {
+		switch {
+		case r.region == "" && exact, r.region != "" && !strings.EqualFold(r.region, region):
+			continue
+		}
+		price, found, exact = r.price, true, r.region != ""
+	}
+	return price, found
+}
+
+// priceList is an operator's price list. A nil list knows nothing.
 type priceList struct {
-	nodes, volumes map[string][]listed // by InstanceID
-	types          map[string][]listed // nodes without InstanceID, by InstanceType
-	gpus           map[string][]listed // by InstanceID, the model
-	labels         bool                // whether any row looks at a label
+	nodes, volumes, gpus index
+	types                map[string][]listed // nodes without an InstanceID, by machine type
+	typesOfNodes         map[string][]listed // nodes with an InstanceID, by machine type
 }
 
-// nodePrice is a listed machine and each of its GPUs, per hour.
-type nodePrice struct{ price, gpu float64 }
-
+// openCSV reads the price list that the configuration names, if any.
 func openCSV(c Config) (*priceList, error) {
 	name := c.CSVPath
 	switch {
@@ -62,29 +121,31 @@ func openCSV(c Config) (*priceList, error) {
 	return readCSV(name, f)
 }
 
-// readCSV reads a price list with the columns of csvColumns in any order. Every
-// fault of the first maxCSVFaults is reported with file, line, column, value
+// readCSV reads a price list: a first line with the names of csvColumns in any
+// order, then one price a line; lines that begin with # are comments. It
+// reports the first maxCSVFaults faults, each with file, line, column, value
 // and the fix.
 func readCSV(name string, in io.Reader) (*priceList, error) {
 	r := csv.NewReader(skipBOM(in))
-	r.TrimLeadingSpace, r.ReuseRecord, r.FieldsPerRecord = true, true, -1
+	r.Comment, r.TrimLeadingSpace, r.ReuseRecord, r.FieldsPerRecord = '#', true, true, -1
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: the file is empty: its first line must be %s", name, strings.Join(csvColumns, ","))
+		return nil, fmt.Errorf("%s: the file is empty: begin it with the line %s", name, csvColumns)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	columns, err := csvHeader(name, header)
+	columns, err := csvHeader(header)
 	if err != nil {
-		return nil, err
+		line, _ := r.FieldPos(0)
+		return nil, fmt.Errorf("%s: line %d: %w", name, line, err)
 	}
 	list := &priceList{
-		nodes: map[string][]listed{}, volumes: map[string][]listed{},
-		types: map[string][]listed{}, gpus: map[string][]listed{},
+		nodes: index{}, volumes: index{}, gpus: index{},
+		types: map[string][]listed{}, typesOfNodes: map[string][]listed{},
 	}
 	var faults []error
-	for rows := 0; len(faults) < maxCSVFaults; rows++ {
+	for rows := 0; ; rows++ {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -95,17 +156,20 @@ func readCSV(name string, in io.Reader) (*priceList, error) {
 		}
 		line, _ := r.FieldPos(0)
 		if rows >= maxCSVRows {
-			return nil, fmt.Errorf("%s: line %d: more than %d rows; split the list by cluster", name, line, maxCSVRows)
+			return nil, fmt.Errorf("%s: line %d: more than %d prices; give each cluster a list of its own", name, line, maxCSVRows)
 		}
 		if err := list.add(record, columns); err != nil {
 			faults = append(faults, fmt.Errorf("%s: line %d: %w", name, line, err))
+			if len(faults) == maxCSVFaults {
+				break
+			}
 		}
 	}
-	return list, errors.Join(faults...)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return list, nil
 }
-
-// maxCSVFaults is how many faults of one file are worth reading at once.
-const maxCSVFaults = 20
 
 func skipBOM(in io.Reader) io.Reader {
 	b := bufio.NewReader(in)
@@ -115,144 +179,178 @@ func skipBOM(in io.Reader) io.Reader {
 	return b
 }
 
-// csvHeader maps column names to their places. Names are matched without
-// regard to case, since Kubecost's own examples differ in it.
-func csvHeader(name string, header []string) (map[string]int, error) {
+// csvHeader maps column names to their places. Case does not matter, since
+// Kubecost's own examples differ in it.
+func csvHeader(header []string) (map[string]int, error) {
+	names := strings.Split(csvColumns, ",")
 	columns := make(map[string]int, len(header))
 	for i, h := range header {
-		k := slices.IndexFunc(csvColumns, func(c string) bool { return strings.EqualFold(c, strings.TrimSpace(h)) })
+		k := slices.IndexFunc(names, func(c string) bool { return strings.EqualFold(c, strings.TrimSpace(h)) })
 		if k < 0 {
-			return nil, fmt.Errorf("%s: line 1: column %d is %q: the columns are %s", name, i+1, h, strings.Join(csvColumns, ","))
+			return nil, fmt.Errorf("column %d is named %q: the names are %s", i+1, h, csvColumns)
 		}
-		if _, twice := columns[csvColumns[k]]; twice {
-			return nil, fmt.Errorf("%s: line 1: column %s stands there twice: remove one", name, csvColumns[k])
+		if _, twice := columns[names[k]]; twice {
+			return nil, fmt.Errorf("column %s stands there twice: remove one", names[k])
 		}
-		columns[csvColumns[k]] = i
+		columns[names[k]] = i
 	}
-	for _, c := range csvRequired {
+	for _, c := range []string{"InstanceID", "AssetClass", "MarketPriceHourly"} {
 		if _, ok := columns[c]; !ok {
-			return nil, fmt.Errorf("%s: line 1: column %s is missing: the columns are %s", name, c, strings.Join(csvColumns, ","))
+			return nil, fmt.Errorf("column %s is missing: the names are %s", c, csvColumns)
 		}
 	}
 	return columns, nil
 }
 
-// add takes one row in. The error names the column and the value.
+// add takes one row in. The error names the column, the value and the fix.
 func (p *priceList) add(record []string, columns map[string]int) error {
-	get := func(column string) string {
-		if i, ok := columns[column]; ok && i < len(record) {
-			return strings.TrimSpace(record[i])
-		}
-		return ""
-	}
 	if len(record) != len(columns) {
 		return fmt.Errorf("%d fields, but the first line names %d columns: quote a field that holds a comma", len(record), len(columns))
+	}
+	get := func(column string) string {
+		if i, ok := columns[column]; ok {
+			return strings.Clone(strings.TrimSpace(record[i]))
+		}
+		return ""
 	}
 	text := get("MarketPriceHourly")
 	price, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(price >= 0 && price <= maxHourly) {
 		return fmt.Errorf("column MarketPriceHourly: %q is not a price per hour: write a number from 0 to %d, such as 0.096", text, int(maxHourly))
 	}
-	id := get("InstanceID")
-	row := listed{field: get("InstanceIDField"), region: get("Region"), instanceType: get("InstanceType"), price: price}
-	var into map[string][]listed
-	switch class := strings.ToLower(get("AssetClass")); class {
+	row := listed{region: get("Region"), price: price}
+	id, field, class := get("InstanceID"), get("InstanceIDField"), get("AssetClass")
+	switch strings.ToLower(class) {
 	case "node":
-		into = p.nodes
-		if id == "" {
-			if row.instanceType == "" {
-				return errors.New("column InstanceID: a node needs an InstanceID or an InstanceType, and both are empty")
-			}
-			p.types[row.instanceType] = append(p.types[row.instanceType], row)
-			return nil
-		}
+		return p.addNode(id, field, strings.ToLower(get("InstanceType")), row)
 	case "pv":
-		into = p.volumes
+		field, ok := canonicalField(field, fieldName, fieldStorageClass)
+		if !ok {
+			return fieldError(get("InstanceIDField"), fieldName, fieldStorageClass)
+		}
+		p.volumes.add(field, id, row)
 	case "gpu":
-		into = p.gpus
+		// Kubecost gives the label's key as it is.
+		if field != "" && !strings.HasPrefix(field, fieldLabel) {
+			field = fieldLabel + field
+		}
+		field, _ = canonicalField(field)
+		p.gpus.add(field, id, row)
 	default:
-		return fmt.Errorf("column AssetClass: %q is not a class: write node, pv or gpu", get("AssetClass"))
+		return fmt.Errorf("column AssetClass: %q is not a class: write node, pv or gpu", class)
 	}
 	if id == "" {
-		return fmt.Errorf("column InstanceID: empty: name the %s it prices", get("AssetClass"))
+		return fmt.Errorf("column InstanceID: it is empty: name the %s that the price is for", class)
 	}
-	if _, isLabel := labelOf(row.field); isLabel {
-		p.labels = true
-	}
-	into[id] = append(into[id], row)
 	return nil
 }
 
-// labelOf returns the canonical key of a field such as
-// "metadata.labels.node.kubernetes.io/instance-type".
-func labelOf(field string) (string, bool) {
-	key, ok := strings.CutPrefix(field, "metadata.labels.")
-	return cost.SanitizeLabel(key), ok
+func (p *priceList) addNode(id, field, instanceType string, row listed) error {
+	switch {
+	case id == "" && instanceType == "":
+		return errors.New("columns InstanceID and InstanceType: both are empty: name the node or the machine type that the price is for")
+	case id == "":
+		p.types[instanceType] = append(p.types[instanceType], row)
+		return nil
+	}
+	canonical, ok := canonicalField(field, fieldProviderID, fieldName)
+	if !ok {
+		return fieldError(field, fieldProviderID, fieldName)
+	}
+	p.nodes.add(canonical, id, row)
+	if instanceType != "" {
+		p.typesOfNodes[instanceType] = append(p.typesOfNodes[instanceType], row)
+	}
+	return nil
 }
 
-// inRegion tells whether the row applies to a region; a row without one applies
-// to all.
-func (r *listed) inRegion(region string) bool {
-	return r.region == "" || strings.EqualFold(r.region, region)
+// canonicalField returns the spelling under which a field is indexed; ok is
+// false for one that is neither a label, nor empty, nor allowed.
+func canonicalField(field string, allowed ...string) (string, bool) {
+	if len(field) > len(fieldLabel) && strings.EqualFold(field[:len(fieldLabel)], fieldLabel) {
+		return fieldLabel + cost.SanitizeLabel(field[len(fieldLabel):]), true
+	}
+	for _, a := range allowed {
+		if strings.EqualFold(field, a) {
+			return a, true
+		}
+	}
+	return fieldAny, field == ""
 }
 
-// node looks a node up: by identity first, then by machine type. GPUs have a
-// price of their own only beside a node's.
-func (p *priceList) node(n *cost.NodeUsage, size capacity) (nodePrice, bool) {
+func fieldError(field string, allowed ...string) error {
+	return fmt.Errorf("column InstanceIDField: %q is not a field fleetcost can look at: write %s or %s<key>",
+		field, strings.Join(allowed, ", "), fieldLabel)
+}
+
+// listPrice is a listed machine and each of its GPUs, per hour.
+type listPrice struct{ machine, gpu float64 }
+
+// node looks a node up: by identity, by machine type, and at last by the mean
+// of the listed nodes of its type, as Kubecost does. A GPU has a price of its
+// own only beside its node's.
+func (p *priceList) node(n *cost.NodeUsage) (listPrice, bool) {
 	if p == nil {
-		return nodePrice{}, false
+		return listPrice{}, false
 	}
-	row, ok := p.byIdentity(n)
+	price, ok := p.nodeByIdentity(n)
+	if !ok && n.InstanceType != "" {
+		t := strings.ToLower(n.InstanceType)
+		if price, ok = best(p.types[t], n.Region); !ok {
+			price, ok = mean(p.typesOfNodes[t], n.Region)
+		}
+	}
 	if !ok {
-		row, ok = best(p.types[n.InstanceType], n.Region, func(*listed) bool { return true })
+		return listPrice{}, false
 	}
-	if !ok {
-		return nodePrice{}, false
+	gpu, found := p.gpus.find(fieldAny, n.GPUModel, n.Region)
+	if !found {
+		gpu, found = p.gpus.labels(n.Labels, n.Region)
 	}
-	out := nodePrice{price: row.price}
-	if size.gpus > 0 && n.GPUModel != "" {
-		gpu, _ := best(p.gpus[n.GPUModel], n.Region, func(*listed) bool { return true })
-		out.gpu = gpu.price
+	if !found {
+		for field := range p.gpus {
+			// The label itself may not reach us; the model it holds does.
+			if g, ok := p.gpus.find(field, n.GPUModel, n.Region); ok {
+				gpu = max(gpu, g)
+			}
+		}
 	}
-	return out, true
+	return listPrice{machine: price, gpu: gpu}, true
 }
 
-func (p *priceList) byIdentity(n *cost.NodeUsage) (listed, bool) {
-	is := func(field string) func(*listed) bool {
-		return func(r *listed) bool { return r.field == "" || strings.EqualFold(r.field, field) }
-	}
-	ids := []string{n.ProviderID}
+func (p *priceList) nodeByIdentity(n *cost.NodeUsage) (float64, bool) {
+	ids := []string{n.ProviderID, strings.TrimPrefix(n.ProviderID, "azure://")}
 	if i := strings.LastIndexByte(n.ProviderID, '/'); i >= 0 {
-		// A list may hold "i-0abc" where the node says "aws:///us-east-1a/i-0abc".
+		// A list holds "i-0abc" where the node says "aws:///us-east-1a/i-0abc".
 		ids = append(ids, n.ProviderID[i+1:])
 	}
-	for _, id := range ids {
-		if row, ok := best(p.nodes[id], n.Region, is("spec.providerID")); ok && id != "" {
-			return row, true
+	for _, field := range []string{fieldProviderID, fieldAny} {
+		for _, id := range ids {
+			if price, ok := p.nodes.find(field, id, n.Region); ok {
+				return price, true
+			}
 		}
 	}
-	if row, ok := best(p.nodes[n.Name], n.Region, is("metadata.name")); ok {
-		return row, true
-	}
-	if !p.labels {
-		return listed{}, false
-	}
-	labels := n.Labels.Map()
-	keys := make([]string, 0, len(labels))
-	for k := range labels {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		row, ok := best(p.nodes[labels[k]], n.Region, func(r *listed) bool {
-			key, isLabel := labelOf(r.field)
-			return isLabel && key == k
-		})
-		if ok {
-			return row, true
+	for _, field := range []string{fieldName, fieldAny} {
+		if price, ok := p.nodes.find(field, n.Name, n.Region); ok {
+			return price, true
 		}
 	}
-	return listed{}, false
+	return p.nodes.labels(n.Labels, n.Region)
+}
+
+// mean is the mean price of the rows of a region.
+func mean(rows []listed, region string) (float64, bool) {
+	sum, n := 0.0, 0
+	for _, r := range rows {
+		if r.region == "" || strings.EqualFold(r.region, region) {
+			sum, n = sum+r.price, n+1
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	return sum / float64(n), true
 }
 
 // volume returns the price of a volume per GiB and hour.
@@ -261,27 +359,14 @@ func (p *priceList) volume(v *cost.VolumeUsage) (float64, bool) {
 		return 0, false
 	}
 	for _, id := range []string{v.Name, v.AssetID, v.ProviderID} {
-		if id == "" {
-			continue
-		}
-		if row, ok := best(p.volumes[id], v.Region, func(*listed) bool { return true }); ok {
-			return row.price, true
+		for _, field := range []string{fieldName, fieldAny} {
+			if price, ok := p.volumes.find(field, id, v.Region); ok {
+				return price, true
+			}
 		}
 	}
-	return 0, false
-}
-
-// best picks the row that applies: one that names the region before one that
-// does not, and the last of equals, so that a correction may be appended.
-func best(rows []listed, region string, applies func(*listed) bool) (listed, bool) {
-	var out listed
-	found := false
-	for i := range rows {
-		r := &rows[i]
-		if !r.inRegion(region) || !applies(r) || (found && out.region != "" && r.region == "") {
-			continue
-		}
-		out, found = *r, true
+	if price, ok := p.volumes.find(fieldStorageClass, v.StorageClass, v.Region); ok {
+		return price, true
 	}
-	return out, found
+	return p.volumes.labels(v.Labels, v.Region)
 }

@@ -34,8 +34,8 @@ func (l *Lookup) Node(n cost.NodeUsage) cost.NodePrice {
 	if l.custom {
 		return l.discounted(l.byRates(size, isSpot(&n)), SourceCustom)
 	}
-	if p, ok := l.csv.node(&n, size); ok {
-		return l.discounted(l.split(p.price, p.gpu*size.gpus, size), SourceCSV)
+	if p, ok := l.csv.node(&n); ok {
+		return l.discounted(l.split(p.machine, p.gpu*size.gpus, size), SourceCSV)
 	}
 	if isPodBilled(&n) {
 		return l.discounted(l.podBilled(&n, size), SourceDefault)
@@ -150,12 +150,11 @@ func (l *Lookup) split(price, gpus float64, size capacity) perHour {
 // that the parts add to the whole.
 func (l *Lookup) discounted(p perHour, source string) cost.NodePrice {
 	p.cpu, p.ram = p.cpu*l.keep, p.ram*l.keep
-	whole := money(p.total())
 	out := cost.NodePrice{RAM: money(p.ram), GPU: money(p.gpu), Source: source}
-	out.CPU = whole - out.RAM - out.GPU
-	if out.CPU < 0 || p.cpu == 0 {
-		// Rounding left CPU a nano-unit short, or there is none to give it to.
-		out.CPU = money(p.cpu)
+	if p.cpu > 0 {
+		// CPU takes the rounding, so that a list price of 0.096 is charged as
+		// 0.096 to the last digit.
+		out.CPU = max(0, money(p.total())-out.RAM-out.GPU)
 	}
 	return out
 }

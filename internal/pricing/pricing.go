@@ -61,7 +61,7 @@ type Config struct {
 	// where only the latter is known. Zero means Rates.SpotCPUCoreHour over
 	// Rates.CPUCoreHour.
 	SpotRatio float64 `yaml:"spot_ratio"`
-	// CSVPath names a price list in Kubecost's format; see ReadCSV. CSV, if not
+	// CSVPath names a price list in Kubecost's format; see docs/model.md. CSV, if not
 	// nil, is read in its place, and CSVPath is then only its name in errors.
 	CSVPath string    `yaml:"csv_path"`
 	CSV     io.Reader `yaml:"-"`
@@ -91,6 +91,18 @@ type Rates struct {
 	AutopilotRAMGiBHour  float64 `yaml:"autopilot_ram_gib_hour"`
 	ACICPUCoreHour       float64 `yaml:"aci_cpu_core_hour"`
 	ACIRAMGiBHour        float64 `yaml:"aci_ram_gib_hour"`
+}
+
+// UnmarshalYAML reads rates over the default ones, so that a file may name only
+// those that differ.
+func (r *Rates) UnmarshalYAML(unmarshal func(any) error) error {
+	type plain Rates
+	p := plain(DefaultRates())
+	if err := unmarshal(&p); err != nil {
+		return err
+	}
+	*r = Rates(p)
+	return nil
 }
 
 // HoursPerMonth turns monthly prices into hourly ones, as the providers do.
