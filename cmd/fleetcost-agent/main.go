@@ -1,0 +1,84 @@
+// Command fleetcost-agent runs in a Kubernetes cluster and pushes what the
+// cluster costs to the shared bucket.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fleetcost/fleetcost/internal/agent"
+	"github.com/fleetcost/fleetcost/internal/ops"
+	"github.com/fleetcost/fleetcost/internal/settings"
+)
+
+var version string // set by the linker
+
+// Exit codes.
+const (
+	exitError = 1
+	exitUsage = 2
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	fs := pflag.NewFlagSet("fleetcost-agent", pflag.ContinueOnError)
+	cfg := agent.Flags(fs)
+	file := fs.String("config", "", "YAML file with settings; keys are the flags' names")
+	showVersion := fs.Bool("version", false, "print the version and exit")
+	fs.SortFlags = false
+	if err := fs.Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return 0
+		}
+		return usage(err)
+	}
+	cfg.Build = ops.ReadBuild(version)
+	if *showVersion {
+		fmt.Println("fleetcost-agent", cfg.Build)
+		return 0
+	}
+	if *file == "" {
+		*file = os.Getenv(settings.Env("config"))
+	}
+	var content []byte
+	if *file != "" {
+		b, err := os.ReadFile(*file)
+		if err != nil {
+			return usage(fmt.Errorf("read settings: %w", err))
+		}
+		content = b
+	}
+	warnings, err := settings.Load(fs, os.Environ(), *file, content)
+	if err != nil {
+		return usage(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return usage(err)
+	}
+	logger, err := ops.NewLogger(os.Stderr, cfg.Log)
+	if err != nil {
+		return usage(err)
+	}
+	for _, w := range warnings {
+		logger.Warn("setting ignored", "reason", w)
+	}
+	cfg.Now, cfg.Getenv = time.Now, os.Getenv
+	ctx, stop := ops.SignalContext(context.Background())
+	defer stop()
+	if err := agent.Run(ctx, *cfg, logger); err != nil {
+		logger.Error("agent stops", "err", err)
+		return exitError
+	}
+	return 0
+}
+
+func usage(err error) int {
+	fmt.Fprintf(os.Stderr, "fleetcost-agent: %v\nRun fleetcost-agent --help for all settings.\n", err)
+	return exitUsage
+}

@@ -1,0 +1,148 @@
+package agent
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/costfile"
+)
+
+// Report gathers what an agent says of itself in status.json: where usage
+// comes from and what is missing there, how much rests on default prices, how
+// far a backfill is, and what went wrong.
+type Report struct {
+	// Default tells whether a price source is a default rate.
+	Default func(source string) bool
+	Now     func() time.Time
+
+	mu       sync.Mutex
+	source   costfile.SourceStatus
+	provider string
+	region   string
+	prices   map[cost.Hour]map[string]cost.Money
+	newest   cost.Hour
+	backfill *costfile.BackfillStatus
+	problems map[string]costfile.Problem
+}
+
+// NewReport returns an empty report.
+func NewReport(isDefault func(string) bool, now func() time.Time) *Report {
+	return &Report{
+		Default: isDefault, Now: now,
+		prices: map[cost.Hour]map[string]cost.Money{}, problems: map[string]costfile.Problem{},
+	}
+}
+
+// SetSource says where usage comes from.
+func (r *Report) SetSource(s costfile.SourceStatus, provider, region string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.source, r.provider, r.region = s, provider, region
+}
+
+// SetProblem adds or renews a problem; its Since stays that of the first time.
+func (r *Report) SetProblem(p costfile.Problem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, ok := r.problems[p.Code]; ok {
+		p.Since = old.Since
+	} else if p.Since.IsZero() {
+		p.Since = r.Now().UTC()
+	}
+	r.problems[p.Code] = p
+}
+
+const roundFailed = "round-failed"
+
+func (r *Report) failed(err error) {
+	r.SetProblem(costfile.Problem{
+		Code: roundFailed, Message: err.Error(),
+		Fix: "see the agent's log; what is in its spool is kept and tried again at the next push",
+	})
+}
+
+func (r *Report) succeeded() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.problems, roundFailed)
+	r.source.LastRead = r.Now().UTC()
+}
+
+func (r *Report) backfillBegins(missing []cost.Hour) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.backfill = &costfile.BackfillStatus{
+		From: missing[len(missing)-1].Day(), To: missing[0].Day(), Hours: len(missing),
+	}
+}
+
+func (r *Report) backfillDone(hours int) (done, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.backfill.Done += hours
+	return r.backfill.Done, r.backfill.Hours
+}
+
+func (r *Report) empty() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.backfill != nil && r.backfill.Done < r.backfill.Hours {
+		r.backfill.Empty++
+	}
+}
+
+// priced notes what the assets of an hour cost by price source, for the last
+// 24 hours seen.
+func (r *Report) priced(h cost.Hour, assets []cost.Asset) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.newest = max(r.newest, h)
+	if h <= r.newest-24 {
+		return
+	}
+	sum := map[string]cost.Money{}
+	for i := range assets {
+		sum[assets[i].PriceSource] += assets[i].Total()
+	}
+	r.prices[h] = sum
+	for old := range r.prices {
+		if old <= r.newest-24 {
+			delete(r.prices, old)
+		}
+	}
+}
+
+// fill writes the report into a status document.
+func (r *Report) fill(s *costfile.Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Source, s.Provider, s.Region = r.source, r.provider, r.region
+	if r.backfill != nil {
+		b := *r.backfill
+		s.Backfill = &b
+	}
+	var all, byDefault cost.Money
+	by := map[string]cost.Money{}
+	for _, hour := range r.prices {
+		for src, m := range hour {
+			by[src] += m
+			all += m
+			if r.Default(src) {
+				byDefault += m
+			}
+		}
+	}
+	if all > 0 {
+		s.Prices = costfile.PriceStatus{DefaultShare: byDefault.Float() / all.Float(), BySource: map[string]float64{}}
+		for src, m := range by {
+			s.Prices.BySource[src] = m.Float()
+		}
+	}
+	for _, p := range r.problems {
+		s.Problems = append(s.Problems, p)
+	}
+	slices.SortFunc(s.Problems, func(a, b costfile.Problem) int { return strings.Compare(a.Code, b.Code) })
+}
