@@ -66,3 +66,25 @@ func SanitizeLabel(key string) string {
 	}
 	return b.String()
 }
+
+// perPodLabels are labels that Kubernetes itself sets and that differ from pod
+// to pod or from rollout to rollout, in canonical spelling.
+var perPodLabels = map[string]bool{
+	"pod_template_hash":                        true,
+	"controller_revision_hash":                 true,
+	"pod_template_generation":                  true,
+	"statefulset_kubernetes_io_pod_name":       true,
+	"apps_kubernetes_io_pod_index":             true,
+	"controller_uid":                           true,
+	"job_name":                                 true,
+	"batch_kubernetes_io_controller_uid":       true,
+	"batch_kubernetes_io_job_name":             true,
+	"batch_kubernetes_io_job_completion_index": true,
+}
+
+// PerPodLabel tells whether a canonical label key is one of those that name a
+// single pod or rollout. They say nothing about who pays, repeat what the
+// controller columns hold, and make label sets as many as pods (a third of an
+// object's bytes, measured on a fleet with job churn), so sources drop them and
+// nothing groups or filters by them.
+func PerPodLabel(key string) bool { return perPodLabels[key] }

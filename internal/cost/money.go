@@ -162,6 +162,10 @@ func (s *Sum) Add(m Money) { s.v.Add(&s.v, big.NewInt(int64(m))) }
 // AddSum adds another total.
 func (s *Sum) AddSum(o *Sum) { s.v.Add(&s.v, &o.v) }
 
+// AddBig adds an amount in nano-units that may exceed Money, as a database's
+// 128-bit sum does.
+func (s *Sum) AddBig(v *big.Int) { s.v.Add(&s.v, v) }
+
 // Big returns the total in nano-units. The caller must not change it.
 func (s *Sum) Big() *big.Int { return &s.v }
 
