@@ -1,0 +1,73 @@
+package pricing_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/fleetcost/fleetcost/internal/pricing"
+)
+
+func TestConfigRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		config pricing.Config
+		want   string
+	}{
+		"negative rate":        {pricing.Config{Rates: pricing.Rates{CPUCoreHour: -1}}, "pricing: rates.cpu_core_hour is -1: give a price per hour from 0 to 1000000"},
+		"rate NaN":             {pricing.Config{Rates: pricing.Rates{GPUHour: math.NaN()}}, "rates.gpu_hour is NaN"},
+		"discount in per cent": {pricing.Config{Discount: 30}, "discount is 30: give a fraction from 0 to 1, so 0.3 for 30 %"},
+		"negotiated discount":  {pricing.Config{NegotiatedDiscount: -0.1}, "negotiated_discount is -0.1: give a fraction"},
+		"spot ratio":           {pricing.Config{SpotRatio: 1.5}, "spot_ratio is 1.5: give a fraction"},
+		"management":           {pricing.Config{ManagementHourly: ptr(-0.1)}, "management_hourly is -0.1: give a price per hour"},
+		"currency":             {pricing.Config{Currency: "$"}, `currency is "$": give a code of three capital letters`},
+		"rates in USD":         {pricing.Config{Currency: "EUR"}, "currency is EUR but the default rates are in USD: give rates in EUR"},
+		"exchange of USD":      {pricing.Config{USDExchangeRate: 0.9}, "usd_exchange_rate is 0.9 but currency is USD: remove it or name the currency"},
+		"exchange rate":        {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates(), USDExchangeRate: -1}, "usd_exchange_rate is -1: give units of EUR per US dollar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := pricing.New(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+		})
+	}
+	_, err := pricing.New(pricing.Config{Discount: 2, SpotRatio: 2})
+	if err == nil || strings.Count(err.Error(), "give a fraction") != 2 {
+		t.Errorf("both faults must be named: %v", err)
+	}
+}
+
+func TestCurrency(t *testing.T) {
+	n := machine("AWS", "us-east-1", "m5.large", 2, 8, 0)
+	usd := lookup(t, pricing.Config{})
+	if usd.Currency() != "USD" {
+		t.Errorf("currency %s", usd.Currency())
+	}
+	rates := pricing.Rates{CPUCoreHour: 0.03, RAMGiBHour: 0.004, GPUHour: 1}
+	eur := lookup(t, pricing.Config{Currency: "EUR", Rates: rates})
+	if p := eur.Node(n); p.Source != "default" || total(p) != units(2*0.03+8*0.004) || eur.Currency() != "EUR" {
+		t.Errorf("%v from %s: a price in dollars is no price in euros", total(p), p.Source)
+	}
+	changed := lookup(t, pricing.Config{Currency: "EUR", Rates: rates, USDExchangeRate: 0.9})
+	if p := changed.Node(n); p.Source != "book:aws/us-east-1" || total(p) != units(0.096*0.9) {
+		t.Errorf("%v from %s", total(p), p.Source)
+	}
+}
+
+func TestConfigYAML(t *testing.T) {
+	var c pricing.Config
+	text := "currency: USD\ndiscount: 0.1\nmanagement_hourly: 0.2\nrates:\n  cpu_core_hour: 0.02\n"
+	if err := yaml.UnmarshalWithOptions([]byte(text), &c, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	want := pricing.DefaultRates()
+	want.CPUCoreHour = 0.02
+	if c.Rates != want || c.Discount != 0.1 || c.ManagementHourly == nil || *c.ManagementHourly != 0.2 {
+		t.Errorf("%+v", c)
+	}
+	err := yaml.UnmarshalWithOptions([]byte("rates:\n  cpu_hour: 0.02\n"), &c, yaml.Strict())
+	if err == nil || !strings.Contains(err.Error(), "cpu_hour") {
+		t.Errorf("a misspelt rate must be refused by name: %v", err)
+	}
+}
