@@ -118,8 +118,9 @@ func (r *exactReader) Read(p []byte) (int, error) {
 }
 
 func (r *exactReader) Close() error {
+	err := r.body.Close()
 	if r.stop != nil {
 		r.stop()
 	}
-	return r.body.Close()
+	return err
 }

@@ -1,0 +1,131 @@
+package bucket
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// fail turns an error of minio-go into an *OpError of the action on the key.
+func (s *s3Bucket) fail(ctx context.Context, action, key string, err error) *OpError {
+	e := &OpError{Action: "s3:" + action, Bucket: s.cfg.Bucket, Key: key, Err: err}
+	var creds *credentialsError
+	var resp minio.ErrorResponse
+	switch {
+	case ctx.Err() != nil:
+		e.Err = ctx.Err() // the caller's doing, whatever it broke on the way
+	case errors.As(err, &creds):
+		e.Kind = ErrCredentials
+	case errors.As(err, &resp):
+		e.Code, e.Status = resp.Code, resp.StatusCode
+		e.Kind, e.Err = s.classify(resp)
+	default:
+		e.Kind = ErrUnavailable
+		e.Err = explainNetwork(err, s.cfg)
+	}
+	return e
+}
+
+// classify maps the store's answer to a sentinel and an explanation.
+func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
+	explain := func(format string, args ...any) error {
+		text := r.Code
+		if r.Message != "" && r.Message != r.Code {
+			text += ": " + r.Message
+		}
+		if r.RequestID != "" {
+			text += " (request " + r.RequestID + ")"
+		}
+		if format == "" {
+			return errors.New(text)
+		}
+		return fmt.Errorf(format+": %s", append(args, text)...)
+	}
+	switch r.Code {
+	case minio.NoSuchKey:
+		return ErrNotFound, nil
+	case minio.NoSuchBucket:
+		// Not ErrNotFound: nobody may take a lost bucket for an empty one.
+		return ErrUnavailable, explain("the bucket does not exist: create it, or correct config.bucket")
+	case minio.PreconditionFailed, "ConditionalRequestConflict":
+		return ErrPrecondition, explain("")
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired":
+		return ErrCredentials, explain("the store does not accept the %s", s.source)
+	case "RequestTimeTooSkewed":
+		return ErrCredentials, explain("this machine's clock differs from the store's: set it right")
+	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequests":
+		return ErrThrottled, explain("")
+	case "InvalidObjectState":
+		return nil, explain("the object is in an archive storage class: restore it, or write with another class")
+	case "AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "InvalidRegion", "IllegalLocationConstraintException":
+		if r.Region != "" {
+			return nil, explain("the bucket is in region %s, config.region says %q", r.Region, s.cfg.Region)
+		}
+		return nil, explain("check config.region and config.endpoint")
+	case "AccessControlListNotSupported":
+		return nil, explain("the bucket refuses ACLs (object ownership is enforced): remove X-Amz-Acl from put_user_metadata")
+	}
+	switch {
+	case r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized:
+		return ErrDenied, explain("")
+	case r.StatusCode == http.StatusNotFound:
+		return ErrNotFound, explain("")
+	case r.StatusCode == http.StatusPreconditionFailed:
+		return ErrPrecondition, explain("")
+	case r.StatusCode == http.StatusTooManyRequests:
+		return ErrThrottled, explain("")
+	case r.StatusCode == http.StatusRequestTimeout, r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented:
+		return ErrUnavailable, explain("")
+	case r.Code == "InternalError" || r.Code == "RequestTimeout" || r.Code == "ServiceUnavailable":
+		return ErrUnavailable, explain("") // these may come inside an answer of status 200
+	default:
+		return nil, explain("")
+	}
+}
+
+// retryable tells whether another attempt may help soon.
+func (e *OpError) retryable() bool {
+	switch e.Code {
+	case minio.NoSuchBucket:
+		return false
+	case "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException":
+		return true
+	}
+	if !Retryable(e) {
+		return false
+	}
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var record tls.RecordHeaderError
+	return !errors.As(e.Err, &authority) && !errors.As(e.Err, &hostname) && !errors.As(e.Err, &record)
+}
+
+// explainNetwork adds what the operator should look at.
+func explainNetwork(err error, cfg S3Config) error {
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	text := err.Error()
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("the store's certificate is not trusted: set http_config.tls_config.ca_file: %w", err)
+	case errors.As(err, &hostname):
+		return fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w", err)
+	case errors.As(err, &record) || strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return fmt.Errorf("the store answers plain HTTP: set insecure: true, or use its TLS port: %w", err)
+	case errors.As(err, &dns):
+		return fmt.Errorf("the host %s cannot be resolved: check config.endpoint and config.bucket_lookup_type: %w", dns.Name, err)
+	case cfg.Insecure && (strings.Contains(text, "connection reset") || strings.Contains(text, "malformed HTTP response")):
+		return fmt.Errorf("insecure: true speaks plain HTTP, perhaps to a TLS port: %w", err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,231 @@
+package bucket
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+const (
+	dialTimeout    = 30 * time.Second
+	keepAlive      = 30 * time.Second
+	minHeaderWait  = 30 * time.Second // where response_header_timeout is 0
+	slowestPerByte = time.Second / (64 << 10)
+)
+
+// s3Transport is the HTTP transport of one bucket. It gives every request a
+// deadline that grows with what it carries, remembers the store's clock, and
+// logs requests when tracing is on.
+type s3Transport struct {
+	base   *http.Transport
+	header time.Duration // how long the store may think before it answers
+	trace  bool
+	logger *slog.Logger
+	now    func() time.Time
+
+	mu           sync.Mutex
+	store, local time.Time
+}
+
+func newS3Transport(cfg S3Config, tlsConfig *tls.Config, deps Deps) *s3Transport {
+	header := cfg.HTTP.ResponseHeaderTimeout
+	if header <= 0 {
+		header = minHeaderWait
+	}
+	return &s3Transport{
+		base:   newHTTPTransport(cfg.HTTP, tlsConfig, deps.Getenv),
+		header: header,
+		trace:  cfg.Trace,
+		logger: deps.Logger,
+		now:    deps.Now,
+	}
+}
+
+func newHTTPTransport(c HTTPConfig, tlsConfig *tls.Config, getenv func(string) string) *http.Transport {
+	proxy := proxyFrom(getenv)
+	return &http.Transport{
+		Proxy:                 func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   c.TLSHandshakeTimeout,
+		ExpectContinueTimeout: c.ExpectContinueTimeout,
+		IdleConnTimeout:       c.IdleConnTimeout,
+		MaxIdleConns:          c.MaxIdleConns,
+		MaxIdleConnsPerHost:   c.MaxIdleConnsPerHost,
+		MaxConnsPerHost:       c.MaxConnsPerHost,
+		// An object stored with Content-Encoding: gzip must arrive as it is.
+		DisableCompression: true,
+		// A custom TLS configuration switches HTTP/2 off unless asked for; S3
+		// stores speak HTTP/1.1.
+		ForceAttemptHTTP2: false,
+	}
+}
+
+func proxyFrom(getenv func(string) string) func(*url.URL) (*url.URL, error) {
+	either := func(upper, lower string) string {
+		if v := getenv(upper); v != "" {
+			return v
+		}
+		return getenv(lower)
+	}
+	c := httpproxy.Config{
+		HTTPProxy:  either("HTTP_PROXY", "http_proxy"),
+		HTTPSProxy: either("HTTPS_PROXY", "https_proxy"),
+		NoProxy:    either("NO_PROXY", "no_proxy"),
+	}
+	return c.ProxyFunc()
+}
+
+// newSTSClient asks STS. The bucket's TLS settings are for the bucket's own
+// server: they hold for STS only where sts_endpoint points there too.
+func newSTSClient(cfg S3Config, tlsConfig *tls.Config, deps Deps) *http.Client {
+	if cfg.STSEndpoint == "" {
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: newHTTPTransport(cfg.HTTP, tlsConfig.Clone(), deps.Getenv), Timeout: credentialsTimeout}
+}
+
+func newTLSConfig(c HTTPConfig) (*tls.Config, error) {
+	t := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         c.TLS.ServerName,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator's explicit choice, warned about
+	}
+	if c.TLS.CAFile != "" {
+		pem, err := os.ReadFile(c.TLS.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read http_config.tls_config.ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("http_config.tls_config.ca_file %s holds no PEM certificate", c.TLS.CAFile)
+		}
+	}
+	if c.TLS.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read http_config.tls_config.cert_file and key_file: %w", err)
+		}
+		t.Certificates = []tls.Certificate{cert}
+	}
+	return t, nil
+}
+
+// timeoutError is the cause of a request that its deadline ended.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("no answer within %s (http_config.response_header_timeout, and more for larger bodies)", e.after)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	started := t.now()
+	after := t.deadline(req.ContentLength)
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(after, func() { cancel(&timeoutError{after}) })
+	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		timer.Stop()
+		if timeout := timedOut(ctx); timeout != nil {
+			err = timeout
+		}
+		cancel(nil)
+		t.log(req, nil, started, err)
+		return nil, err
+	}
+	t.setClock(resp)
+	t.log(req, resp, started, nil)
+	after = t.deadline(resp.ContentLength)
+	timer.Reset(after)
+	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { timer.Stop(); cancel(nil) }}
+	return resp, nil
+}
+
+// deadline is the time for one direction of a request with size bytes.
+func (t *s3Transport) deadline(size int64) time.Duration {
+	return t.header + time.Duration(max(size, 0))*slowestPerByte
+}
+
+func timedOut(ctx context.Context) error {
+	var timeout *timeoutError
+	if errors.As(context.Cause(ctx), &timeout) {
+		return timeout
+	}
+	return nil
+}
+
+// deadlineBody ends the request's deadline when it is closed.
+type deadlineBody struct {
+	io.ReadCloser
+	ctx  context.Context //nolint:containedctx // of the request that the body belongs to
+	stop func()
+}
+
+func (b *deadlineBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		if timeout := timedOut(b.ctx); timeout != nil {
+			err = timeout
+		}
+	}
+	return n, err
+}
+
+func (b *deadlineBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.stop()
+	return err
+}
+
+func (t *s3Transport) setClock(resp *http.Response) {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.store, t.local = date.UTC(), t.now()
+}
+
+func (t *s3Transport) clock() (store, local time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.store, t.local
+}
+
+// log writes what trace.enable asks for. Headers and query are never logged:
+// they carry signatures and session tokens.
+func (t *s3Transport) log(req *http.Request, resp *http.Response, started time.Time, err error) {
+	if !t.trace || !t.logger.Enabled(req.Context(), slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", req.Method),
+		slog.String("host", req.URL.Host),
+		slog.String("key", req.URL.Path),
+		slog.Duration("duration", t.now().Sub(started)),
+	}
+	if resp != nil {
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Amz-Request-Id")))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "S3 request", attrs...)
+}
+
+// CloseIdleConnections lets go of connections that nothing uses.
+func (t *s3Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
