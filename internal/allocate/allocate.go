@@ -138,7 +138,7 @@ func (h *hour) result() Result {
 }
 
 // compareAllocations is the sort order of the bucket format within one hour,
-// that of costfile.Compare, whose writer refuses any other.
+// that of costfile.Compare; a test holds the two together.
 func compareAllocations(a, b *cost.Allocation) int {
 	return cmp.Or(
 		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Controller, b.Controller),

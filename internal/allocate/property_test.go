@@ -14,7 +14,11 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/allocate"
 	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/costfile"
+	"github.com/fleetcost/fleetcost/internal/pricing"
 )
+
+var _ allocate.Prices = (*pricing.Lookup)(nil)
 
 // quoted is prices drawn at random, by asset id.
 type quoted map[string]cost.NodePrice
@@ -295,6 +299,28 @@ func addCosts(t *rapid.T, into map[string]cost.Money, u cost.HourUsage, q quoted
 	}
 	for _, a := range res.Assets {
 		into["asset "+a.AssetID] += sign * a.Total()
+	}
+}
+
+// TestOrderIsTheFormats: rows come in the order that the bucket format wants.
+func TestOrderIsTheFormats(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		u, q := drawHour(t)
+		res, err := allocate.Run(u, q, allocate.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sorted(t, res.Allocations)
+		sorted(t, res.Assets)
+		sorted(t, res.Attachments)
+	})
+}
+
+func sorted[T costfile.Row](t *rapid.T, rows []T) {
+	for i := 1; i < len(rows); i++ {
+		if costfile.Compare(&rows[i-1], &rows[i]) > 0 {
+			t.Fatalf("row %d comes after\n%+v\n%+v", i, rows[i-1], rows[i])
+		}
 	}
 }
 

@@ -201,7 +201,7 @@ func (b *book) family(t string, q query, spot bool) (float64, bool) {
 	}
 	cpu, okCPU := b.get(kind+"_cpu", name)
 	ram, okRAM := b.get(kind+"_ram", name)
-	if kind == "custom" && !(okCPU && okRAM) {
+	if kind == "custom" && (!okCPU || !okRAM) {
 		kind = "family"
 		cpu, okCPU = b.get("family_cpu", name)
 		ram, okRAM = b.get("family_ram", name)

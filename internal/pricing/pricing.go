@@ -116,9 +116,8 @@ func DefaultRates() Rates {
 	return Rates{
 		CPUCoreHour: 0.031611, RAMGiBHour: 0.004237, GPUHour: 0.95,
 		SpotCPUCoreHour: 0.006655, SpotRAMGiBHour: 0.000892,
-		StorageGiBHour: 0.00005479452, // 0.04 per GiB and month
-		// OpenCost: 0.04 per GiB and month on the file system's size.
-		BootDiskGiBHour:  0.04 / HoursPerMonth,
+		// 0.04 per GiB and month; boot disks on the size of their file system.
+		StorageGiBHour: 0.00005479452, BootDiskGiBHour: 0.00005479452,
 		LoadBalancerHour: 0.025, // OpenCost; AWS Classic ELB, GCP forwarding rule
 		// Amazon EKS standard support, AKS Standard tier, GKE management fee.
 		EKSHour: 0.10, AKSHour: 0.10, GKEHour: 0.10,

@@ -94,7 +94,7 @@ func TestManagement(t *testing.T) {
 
 func TestBootDisk(t *testing.T) {
 	n := cost.NodeUsage{Span: full, BootDisk: 73 * gibibyte * 3600}
-	checkPrice(t, lookup(t, pricing.Config{}).BootDisk(n), 0.004, "default")
+	checkPrice(t, lookup(t, pricing.Config{}).BootDisk(n), 73*0.00005479452, "default")
 	checkPrice(t, lookup(t, pricing.Config{CustomPrices: true, Rates: pricing.Rates{BootDiskGiBHour: 0.001}}).BootDisk(n), 0.073, "custom")
 }
 
