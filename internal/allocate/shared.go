@@ -45,14 +45,14 @@ func (h *hour) holders(shares []cost.Share, unmounted []cost.NamespaceShare) hol
 // first namespace answers for all of it; fallback is used when there is none.
 func (p *holders) weights(fallback string) []int64 {
 	out := make([]int64, 0, len(p.shares)+len(p.namespaces)+1)
-	any := false
+	held := false
 	for _, s := range p.shares {
-		out, any = append(out, s.Weight), any || s.Weight > 0
+		out, held = append(out, s.Weight), held || s.Weight > 0
 	}
 	for _, n := range p.namespaces {
-		out, any = append(out, n.Weight), any || n.Weight > 0
+		out, held = append(out, n.Weight), held || n.Weight > 0
 	}
-	if !any {
+	if !held {
 		if len(p.namespaces) == 0 {
 			p.namespaces = []cost.NamespaceShare{{Namespace: fallback}}
 			out = append(out, 0)
