@@ -42,6 +42,7 @@ type Store struct {
 	rebuilt bool
 	heavy   *semaphore.Weighted
 	writer  sync.Mutex // one writing transaction at a time
+	labels  labelCache // the writer's
 
 	versionMu sync.Mutex
 	version   string // "" when it must be computed anew
@@ -118,7 +119,7 @@ func open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	db := sql.OpenDB(c)
-	s := &Store{cfg: cfg, db: db, heavy: semaphore.NewWeighted(int64(cfg.HeavyQueries))}
+	s := &Store{cfg: cfg, db: db, heavy: semaphore.NewWeighted(int64(cfg.HeavyQueries)), labels: labelCache{}}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// resources are those whose idle cost is shared.
+var resources = []string{"cpu", "ram", "gpu"}
+
+// shareIdle leaves the temporary table share: for each row of the hours taken
+// (rk), the idle cost given to it by its node and by its cluster.
+//
+// A resource's idle cost I of a node (or cluster) and hour is split over the
+// containers there in proportion to their cost of that resource. With C_i the
+// running sum of those costs and T the whole, row i gets
+//
+//	round(I·C_i/T) − round(I·C_{i−1}/T)
+//
+// so the shares add up to I exactly and each is within one nano-unit of its
+// exact part. The order is that of assets, then of rows in the file, which the
+// format fixes, so equal objects give equal shares. Idle rows keep I where
+// T is zero. One running sum per cluster serves both: a node's is the cluster's
+// less what stood before the node.
+//
+// verify has left the sums per file, hour and asset in piece.
+func (l *loader) shareIdle(ctx context.Context, src *source) error {
+	active, err := l.activeResources(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.exec(ctx, groupSQL(src)); err != nil {
+		return err
+	}
+	return l.exec(ctx, shareSQL(src, active))
+}
+
+// activeResources are those with any idle cost in the hours taken.
+func (l *loader) activeResources(ctx context.Context) (map[string]bool, error) {
+	var some [3]bool
+	cols := make([]string, len(resources))
+	for i, r := range resources {
+		cols[i] = "coalesce(sum(i_" + r + ") > 0, false)"
+	}
+	err := l.tx.QueryRowContext(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM piece").Scan(&some[0], &some[1], &some[2])
+	if err != nil {
+		return nil, fmt.Errorf("read idle sums: %w", err)
+	}
+	out := map[string]bool{}
+	for i, r := range resources {
+		out[r] = some[i]
+	}
+	return out, nil
+}
+
+// groupSQL makes the table node_hour: per file, hour taken and asset a number
+// g, the cluster-hour's number h, and for each resource T and I of the node
+// (t_, i_) and of the cluster (ct_, ci_), and the cluster's costs before the
+// node (off_).
+func groupSQL(src *source) string {
+	var inner, outer strings.Builder
+	for _, r := range resources {
+		for _, v := range []string{"t_", "i_"} {
+			fmt.Fprintf(&inner, ", %s::%s AS %s", src.integer(v+r, nano), src.sumType(), v+r)
+		}
+		fmt.Fprintf(&outer, ", (sum(t_%[1]s) OVER before - t_%[1]s)::%[2]s AS off_%[1]s, (sum(t_%[1]s) OVER whole)::%[2]s AS ct_%[1]s, (sum(i_%[1]s) OVER whole)::%[2]s AS ci_%[1]s", r, src.sumType())
+	}
+	return `CREATE OR REPLACE TEMP TABLE node_hour AS SELECT *` + outer.String() + ` FROM (
+		SELECT p.fi, p.window_start, p.asset_id, take.hour,
+			(row_number() OVER (ORDER BY p.fi, p.window_start, p.asset_id))::INTEGER AS g,
+			(dense_rank() OVER (ORDER BY p.fi, p.window_start))::INTEGER AS h` + inner.String() + `
+		FROM piece p JOIN take ON take.fi = p.fi AND take.us = epoch_us(p.window_start))
+		WINDOW before AS (PARTITION BY h ORDER BY g ROWS UNBOUNDED PRECEDING), whole AS (PARTITION BY h)`
+}
+
+// shareSQL makes the table share from src and node_hour.
+func shareSQL(src *source, active map[string]bool) string {
+	var base, running, final strings.Builder
+	for _, r := range resources {
+		if !active[r] {
+			fmt.Fprintf(&final, ", 0::BIGINT AS idle_%[1]s_by_node, 0::BIGINT AS idle_%[1]s_by_cluster", r)
+			continue
+		}
+		fmt.Fprintf(&base, `, CASE WHEN kind = 'container' THEN %s ELSE 0 END::%[3]s AS v_%[2]s,
+			CASE WHEN kind = 'idle' THEN %[1]s ELSE 0 END AS own_%[2]s, t_%[2]s, i_%[2]s, off_%[2]s, ct_%[2]s, ci_%[2]s`,
+			src.integer(r+"_cost", nano), r, src.sumType())
+		fmt.Fprintf(&running, ", sum(v_%[1]s) OVER w AS c_%[1]s", r)
+		for _, by := range []struct{ name, t, i, c string }{
+			{"node", "t_" + r, "i_" + r, "(c_" + r + " - off_" + r + ")"},
+			{"cluster", "ct_" + r, "ci_" + r, "c_" + r},
+		} {
+			fmt.Fprintf(&final, `, (CASE WHEN own_%[1]s > 0 THEN CASE WHEN %[2]s = 0 THEN own_%[1]s ELSE 0 END
+				WHEN v_%[1]s > 0 THEN %[3]s - %[4]s ELSE 0 END)::BIGINT AS idle_%[1]s_by_%[5]s`,
+				r, by.t, cumulative(by.c, by.i, by.t), cumulative("("+by.c+" - v_"+r+")", by.i, by.t), by.name)
+		}
+	}
+	return `CREATE OR REPLACE TEMP TABLE share AS SELECT rk` + final.String() + ` FROM (
+		SELECT *` + running.String() + ` FROM (
+			SELECT rk, rn, g, h` + base.String() + `
+			FROM src JOIN node_hour n ON n.fi = src.fi AND n.window_start = src.window_start AND n.asset_id = src.asset_id)
+		WINDOW w AS (PARTITION BY h ORDER BY g, rn ROWS UNBOUNDED PRECEDING))`
+}
+
+// cumulative is round(i·c/t) in SQL, exactly i at the end, and never falling as
+// c grows.
+func cumulative(c, i, t string) string {
+	return fmt.Sprintf("(CASE WHEN %[1]s >= %[3]s THEN %[2]s ELSE least(%[2]s, %[2]s::DOUBLE * (%[1]s::DOUBLE / %[3]s::DOUBLE)) END)::BIGINT", c, i, t)
+}
