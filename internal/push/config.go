@@ -14,8 +14,12 @@ const (
 	DefaultSpoolBytes = 2 << 30
 )
 
-// HorizonDays is how many days status.json lists, the newest ones.
-const HorizonDays = 400
+// status.json lists the newest HorizonDays days, and of the older ones the
+// ChangedDays that changed last.
+const (
+	HorizonDays = 100
+	ChangedDays = 50
+)
 
 // Owner is evidence of which cluster this is.
 type Owner struct {

@@ -54,16 +54,18 @@ func newDayState(results [len(costfile.Datasets)]result) *dayState {
 	return d
 }
 
-// pushDay merges what waits of a day into its three objects and, when all are
-// confirmed, forgets it in the spool.
+// pushDay merges what waits of a day into its three objects. The spool forgets
+// the day when status.json, too, tells of it: so a push that ends between the
+// two is taken up by the next process.
 func (p *Pusher) pushDay(ctx context.Context, day cost.Day) (Report, error) {
 	p.mu.Lock()
 	waiting := p.spool.days[day]
-	p.mu.Unlock()
-	if waiting == nil {
+	if waiting == nil || waiting.confirmed {
+		p.mu.Unlock()
 		return Report{}, nil
 	}
-	file, err := waiting.open()
+	file, err := waiting.open() // an Add may replace it; this one stays readable
+	p.mu.Unlock()
 	if err != nil {
 		return Report{}, err
 	}
@@ -92,19 +94,17 @@ func (p *Pusher) pushDay(ctx context.Context, day cost.Day) (Report, error) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.setDay(day, state, rep.Objects > 0)
-	if err := p.spool.remove(day, waiting.seq); err != nil {
-		return rep, err
-	}
-	p.observeSpool()
+	p.setDay(day, state)
+	waiting.confirmed = true
 	rep.Days = 1
 	return rep, nil
 }
 
-// setDay notes what the bucket has of a day. Callers hold the mutex.
-func (p *Pusher) setDay(day cost.Day, state *dayState, changed bool) {
+// setDay notes what the bucket has of a day; its generation grows when that is
+// not what was known. Callers hold the mutex.
+func (p *Pusher) setDay(day cost.Day, state *dayState) {
 	old := p.days[day]
-	if old != nil && !changed && sameObjects(old.objects, state.objects) {
+	if old != nil && sameObjects(old.objects, state.objects) {
 		state.generation = old.generation
 	} else {
 		state.generation = p.generation
@@ -154,6 +154,6 @@ func (p *Pusher) loadDay(ctx context.Context, day cost.Day) error {
 		delete(p.days, day)
 		return nil
 	}
-	p.setDay(day, state, false)
+	p.setDay(day, state)
 	return nil
 }

@@ -74,8 +74,7 @@ func (p *Pusher) update(ctx context.Context, t target) (result, error) {
 		p.metrics.conflicts.Inc()
 		p.logger.Debug("another writer was first", "key", t.key, "attempt", attempt+1)
 	}
-	return result{}, fmt.Errorf("write %s: other writers changed it %d times in a row; is more than one agent running as %q? %w",
-		t.key, maxAttempts, p.cfg.ClusterID, bucket.ErrPrecondition)
+	return result{}, p.errBusy(t.key)
 }
 
 // pause waits before a further attempt.
@@ -173,31 +172,41 @@ func (p *Pusher) write(ctx context.Context, t target, old *fetched) (result, err
 		return result{}, fmt.Errorf("%s has %d hours in %s, the agent is set to %s; rebuild the day with --recompute: %w",
 			t.key, len(c.old), old.meta.Currency, t.meta.Currency, ErrCurrency)
 	}
-	meta := t.meta
-	meta.Hours = c.hours
-	meta.LabelNames = union(old.meta.LabelNames, t.meta.LabelNames)
-	out := &scratch{dir: p.spool.dir}
-	defer out.Close()
-	meta, err := mergeObject(out, meta, input{object: old.data.section(), keep: c.old}, t.rows(c.fresh))
+	meta, body, size, done, err := p.merge(t, old, c)
 	if err != nil {
 		return result{}, fmt.Errorf("merge %s: %w", t.key, err)
 	}
-	cond := bucket.Condition{Absent: old.absent, ETag: old.object.ETag}
-	if !p.caps.ConditionalPut {
-		if old.denied != nil {
-			return result{}, fmt.Errorf("the store has no conditional puts and denies reading %s, so nobody can tell whether it exists; allow Get: %w", t.key, old.denied)
-		}
-		cond = bucket.Condition{}
-	}
-	obj, err := p.bucket.Put(ctx, t.key, out.body(), out.size, cond)
+	defer done()
+	obj, err := p.put(ctx, t.key, body, size, old.object.ETag, old.denied)
 	if err != nil {
-		return result{}, fmt.Errorf("write %s: %w", t.key, err)
+		return result{}, err
 	}
 	p.metrics.objects.WithLabelValues(string(t.meta.Dataset)).Inc()
-	p.metrics.bytes.Add(float64(out.size))
+	p.metrics.bytes.Add(float64(size))
 	p.lookAtClass(ctx, t.key)
-	obj.Size = out.size
+	obj.Size = size
 	return result{meta: meta, object: obj, wrote: true, replaced: c.replaced}, nil
+}
+
+// merge puts the chosen hours together. What the spool already holds in the
+// very shape is taken as it is.
+func (p *Pusher) merge(t target, old *fetched, c choice) (meta costfile.Meta, body io.ReadSeeker, size int64, done func(), err error) {
+	done = func() {}
+	fresh := t.rows(c.fresh)
+	if fresh.object != nil && len(c.old) == 0 && len(c.fresh) == len(t.hours) {
+		meta, err = costfile.ReadMeta(fresh.object, fresh.object.size, limits)
+		return meta, io.NewSectionReader(fresh.object, 0, fresh.object.size), fresh.object.size, done, err
+	}
+	meta = t.meta
+	meta.Hours = c.hours
+	meta.LabelNames = union(old.meta.LabelNames, t.meta.LabelNames)
+	out := &scratch{dir: p.spool.dir}
+	meta, err = mergeObject(out, meta, input{object: old.data.section(), keep: c.old}, fresh)
+	if err != nil {
+		out.Close()
+		return meta, nil, 0, done, err
+	}
+	return meta, out.body(), out.size, out.Close, nil
 }
 
 // explainDenied tells why an object that exists could not be read.

@@ -16,6 +16,7 @@ type Report struct {
 	Bytes     int64 // of these
 	Unchanged int   // objects that needed no write
 	Waiting   int   // days still in the spool
+	Dropped   int64 // hours dropped for want of room since the agent's first start; where that grew, look for missing hours
 }
 
 func (r *Report) count(x *result) {
@@ -51,7 +52,7 @@ func (p *Pusher) Push(ctx context.Context, fill func(*costfile.Status)) (Report,
 	defer unlock()
 	rep, err := p.push(ctx, fill)
 	p.mu.Lock()
-	rep.Waiting = len(p.spool.days)
+	rep.Waiting, rep.Dropped = len(p.spool.days), p.spool.dropped
 	p.mu.Unlock()
 	if err != nil {
 		p.metrics.pushes.WithLabelValues("failure").Inc()
@@ -92,10 +93,16 @@ func (p *Pusher) push(ctx context.Context, fill func(*costfile.Status)) (rep Rep
 	if err != nil {
 		errs = append(errs, fmt.Errorf("push live: %w", err))
 	}
-	if !hopeless(ctx, err) {
-		errs = append(errs, p.pushStatus(ctx, live, fill))
+	if hopeless(ctx, err) {
+		return rep, errors.Join(errs...)
 	}
-	return rep, errors.Join(errs...)
+	if err := p.pushStatus(ctx, live, fill); err != nil {
+		return rep, errors.Join(append(errs, err)...)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.observeSpool()
+	return rep, errors.Join(append(errs, p.spool.removeConfirmed())...)
 }
 
 // hopeless tells whether going on with the next object makes no sense.

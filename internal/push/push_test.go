@@ -37,7 +37,7 @@ func hourOf(h cost.Hour, coverage int32, generation int64) push.Hour {
 	x := push.Hour{HourMeta: costfile.HourMeta{Hour: h, Coverage: coverage, Generation: generation}}
 	us := h.Micros()
 	for c := range 3 {
-		m := cost.Money(1_000_000*int64(c+1) + int64(h%97)*1_000 + int64(coverage))
+		m := cost.Money(1_000_000_000*int64(c+1) + generation*100_000 + int64(coverage))
 		x.Allocations = append(x.Allocations, cost.Allocation{
 			WindowStart: us, Cluster: cluster, Kind: cost.KindContainer, Node: "n1", AssetID: "i-1",
 			Namespace: fmt.Sprintf("ns-%d", 2-c), Pod: fmt.Sprintf("pod-%d-%v", c, h), Container: "app",
@@ -57,9 +57,11 @@ func config(t testing.TB, c *clock) push.Config {
 	}
 }
 
+var quiet = slog.New(slog.DiscardHandler)
+
 func open(t testing.TB, cfg push.Config, b bucket.Bucket) *push.Pusher {
 	t.Helper()
-	p, err := push.New(cfg, b, slog.New(slog.DiscardHandler), nil)
+	p, err := push.New(cfg, b, quiet, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,21 +36,15 @@ type Pusher struct {
 	// Only the holder of the turn uses these.
 	ready      bool // Start did its work
 	caps       bucket.Capabilities
-	status     stored[costfile.Status] // as last read or written
-	generation int64                   // of the last push
-	classSeen  map[string]bool         // keys whose storage class was looked at
+	status     document        // status.json as last read or written, without its data
+	generation int64           // of the last push
+	classSeen  map[string]bool // keys whose storage class was looked at
 
 	mu       sync.Mutex
 	spool    *spool
 	live     map[cost.Hour]*Hour
 	days     map[cost.Day]*dayState
 	problems map[string]costfile.Problem
-}
-
-// stored is a JSON document as the bucket has it.
-type stored[T any] struct {
-	value T
-	etag  string // "" when the bucket has none
 }
 
 // New opens the spool and verifies what an earlier process left there. It does
@@ -140,7 +134,9 @@ func (p *Pusher) addDay(day cost.Day, hours []*Hour) error {
 	fresh := map[cost.Hour]*Hour{} // the best of each hour, once
 	for _, h := range hours {
 		if known, ok := p.days[day].hour(h.Hour); ok && !h.Better(known) {
-			p.logger.Debug("hour is no better than the bucket's", "hour", h.Hour.String(), "coverage", h.Coverage, "has", known.Coverage)
+			if h.Coverage < known.Coverage {
+				p.logger.Info("hour kept as it is: the new version covers less", "hour", h.Hour.String(), "coverage", h.Coverage, "kept", known.Coverage)
+			}
 			continue
 		}
 		if prev := fresh[h.Hour]; prev == nil || h.Better(prev.HourMeta) {
@@ -152,6 +148,7 @@ func (p *Pusher) addDay(day cost.Day, hours []*Hour) error {
 	}
 	gone, err := p.spool.add(day, p.meta(hours), slices.Collect(maps.Values(fresh)))
 	if len(gone) > 0 {
+		err = errors.Join(err, p.spool.drop(len(gone)))
 		p.metrics.dropped.Add(float64(len(gone)))
 		p.logger.Error("spool is full: the oldest hours were dropped and count as missing",
 			"hours", len(gone), "from", gone[0].String(), "to", gone[len(gone)-1].String())

@@ -32,7 +32,6 @@ type spool struct {
 	maxDays  int
 	maxBytes int64
 	unlock   func()
-	seq      int64
 
 	days    map[cost.Day]*spoolDay
 	dropped int64    // hours dropped since the agent's first start
@@ -114,39 +113,36 @@ func (s *spool) saveState() error {
 	if err != nil {
 		return fmt.Errorf("encode spool state: %w", err)
 	}
-	return s.replace("state.json", func(f *os.File) error {
+	_, err = s.replace("state.json", func(f *os.File) error {
 		_, err := f.Write(b)
 		return err
 	})
+	return err
 }
 
-// replace writes a file so that it is whole and durable when it returns, and
-// untouched when it fails.
-func (s *spool) replace(name string, write func(*os.File) error) (err error) {
+// replace writes a file so that it is whole and durable when it returns nil,
+// and untouched when it fails before the rename.
+func (s *spool) replace(name string, write func(*os.File) error) (renamed bool, err error) {
 	path := filepath.Join(s.dir, name)
 	f, err := os.OpenFile(path+tempSuffix, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("create spool file: %w", spoolError(err))
+		return false, fmt.Errorf("create spool file: %w", spoolError(err))
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return fmt.Errorf("write spool file: %w", spoolError(err))
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync spool file: %w", spoolError(err))
+	if e := f.Close(); err == nil {
+		err = e
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("close spool file: %w", spoolError(err))
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("rename spool file: %w", spoolError(err))
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return false, fmt.Errorf("write spool file: %w", spoolError(err))
 	}
-	return syncDir(s.dir)
+	return true, syncDir(s.dir)
 }
 
 func spoolError(err error) error {
@@ -216,47 +212,49 @@ func (s *spool) add(day cost.Day, template costfile.Meta, hours []*Hour) (gone [
 	if !c.changed {
 		return nil, nil
 	}
-	oldest := true
-	for d := range s.days {
-		oldest = oldest && day <= d
-	}
-	if old == nil && oldest && len(s.days) >= s.maxDays {
-		return nil, fmt.Errorf("%d days wait and %v is older than all: %w", len(s.days), day, ErrSpoolFull)
-	}
-	next, err := s.write(day, template, old, c, hours, func(size int64) error {
-		rest := s.bytes()
-		if old != nil {
-			rest -= old.size
-		}
-		if oldest && len(s.days) > 0 && (old == nil || len(s.days) > 1) && rest+size > s.maxBytes {
-			return fmt.Errorf("%d of %d bytes are used and %v is older than all that waits: %w", s.bytes(), s.maxBytes, day, ErrSpoolFull)
-		}
-		return nil
-	})
+	err = s.write(day, template, old, c, hours, func(size int64) error { return s.fits(day, size) })
 	if err != nil {
 		return nil, fmt.Errorf("spool %v: %w", day, err)
 	}
-	s.days[day] = next
 	return s.shrink()
 }
 
+// fits refuses a file of a day older than all others that would have to go at
+// once: an hour is never traded for an older one.
+func (s *spool) fits(day cost.Day, size int64) error {
+	days, bytes := 1, size
+	for d, x := range s.days {
+		switch {
+		case d < day:
+			return nil // that one goes first
+		case d > day:
+			days++
+			bytes += x.size
+		}
+	}
+	if days > 1 && (days > s.maxDays || bytes > s.maxBytes) {
+		return fmt.Errorf("%d days with %d bytes wait, of %d days and %d bytes that may, and %v is older than all: %w",
+			len(s.days), s.bytes(), s.maxDays, s.maxBytes, day, ErrSpoolFull)
+	}
+	return nil
+}
+
 // write replaces a day's file by the chosen hours. fits may refuse the size.
-func (s *spool) write(day cost.Day, template costfile.Meta, old *spoolDay, c choice, hours []*Hour, fits func(int64) error) (*spoolDay, error) {
+func (s *spool) write(day cost.Day, template costfile.Meta, old *spoolDay, c choice, hours []*Hour, fits func(int64) error) error {
 	template.Date, template.Hours = day.String(), c.hours
 	name := day.String() + spoolSuffix
-	s.seq++
-	next := &spoolDay{day: day, path: filepath.Join(s.dir, name), seq: s.seq}
+	next := &spoolDay{day: day, path: filepath.Join(s.dir, name)}
 	var file *os.File
 	if old != nil {
 		f, err := old.open()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer f.Close()
 		file = f
 		template.LabelNames = union(old.meta.LabelNames, template.LabelNames)
 	}
-	err := s.replace(name, func(f *os.File) (err error) {
+	renamed, err := s.replace(name, func(f *os.File) (err error) {
 		next.meta, next.index, next.size, err = writeSpoolFile(f, func(i int, w io.Writer) (costfile.Meta, error) {
 			meta := template
 			meta.Dataset = costfile.Datasets[i]
@@ -271,36 +269,38 @@ func (s *spool) write(day cost.Day, template costfile.Meta, old *spoolDay, c cho
 		}
 		return fits(next.size)
 	})
-	return next, err
+	if renamed {
+		s.days[day] = next // even if it may not be durable
+	}
+	return err
 }
 
-// shrink drops the oldest until the spool is within its limits.
+// shrink drops the oldest until the spool is within its limits, and returns
+// the hours that only the spool had.
 func (s *spool) shrink() (gone []cost.Hour, err error) {
 	for len(s.days) > 0 && (len(s.days) > s.maxDays || s.bytes() > s.maxBytes) {
 		days := s.newestFirst()
 		day := days[len(days)-1]
 		d := s.days[day]
-		if len(days) > 1 {
-			if err := os.Remove(d.path); err != nil {
-				return gone, fmt.Errorf("drop the oldest of the spool: %w", err)
+		if len(days) == 1 {
+			h, err := s.trim(d)
+			if err != nil || len(h) == 0 {
+				return gone, err
 			}
-			delete(s.days, day)
-			for _, h := range d.meta.Hours {
-				gone = append(gone, h.Hour)
-			}
+			gone = append(gone, h...)
 			continue
 		}
-		h, err := s.trim(d)
-		gone = append(gone, h...)
-		if err != nil || len(h) == 0 {
-			break
+		if err := s.remove(day); err != nil {
+			return gone, err
+		}
+		if d.confirmed {
+			continue
+		}
+		for _, h := range d.meta.Hours {
+			gone = append(gone, h.Hour)
 		}
 	}
-	if len(gone) == 0 {
-		return nil, nil
-	}
-	s.dropped += int64(len(gone))
-	return gone, s.saveState()
+	return gone, nil
 }
 
 // trim drops the oldest hour of the only day that waits.
@@ -310,25 +310,37 @@ func (s *spool) trim(d *spoolDay) ([]cost.Hour, error) {
 	}
 	first := d.meta.Hours[0].Hour
 	c := choose(d.meta.Hours, nil, func(h costfile.HourMeta) bool { return h.Hour == first })
-	next, err := s.write(d.day, d.meta, d, c, nil, func(int64) error { return nil })
-	if err != nil {
+	if err := s.write(d.day, d.meta, d, c, nil, func(int64) error { return nil }); err != nil {
 		return nil, fmt.Errorf("drop %v from the spool: %w", first, err)
 	}
-	s.days[d.day] = next
 	return []cost.Hour{first}, nil
 }
 
-// remove forgets a day that the bucket has, unless more came since seq.
-func (s *spool) remove(day cost.Day, seq int64) error {
-	d := s.days[day]
-	if d == nil || d.seq != seq {
-		return nil
-	}
-	if err := os.Remove(d.path); err != nil {
-		return fmt.Errorf("remove pushed day from the spool: %w", err)
+// remove forgets a day.
+func (s *spool) remove(day cost.Day) error {
+	if err := os.Remove(s.days[day].path); err != nil {
+		return fmt.Errorf("remove from the spool: %w", err)
 	}
 	delete(s.days, day)
 	return nil
+}
+
+// removeConfirmed forgets the days that the bucket has.
+func (s *spool) removeConfirmed() error {
+	for _, day := range s.newestFirst() {
+		if s.days[day].confirmed {
+			if err := s.remove(day); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drop counts dropped hours, durably.
+func (s *spool) drop(hours int) error {
+	s.dropped += int64(hours)
+	return s.saveState()
 }
 
 // union returns the entries of both maps; b wins.

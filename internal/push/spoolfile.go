@@ -47,12 +47,13 @@ type spoolSection struct {
 
 // spoolDay is one spool file as the process knows it.
 type spoolDay struct {
-	day   cost.Day
-	path  string
-	size  int64
-	seq   int64         // grows when the file is replaced, within this process
-	meta  costfile.Meta // of the allocation object
-	index spoolIndex
+	day  cost.Day
+	path string
+	size int64
+	// confirmed: the bucket has it. The file goes when status.json says so too.
+	confirmed bool
+	meta      costfile.Meta // of the allocation object
+	index     spoolIndex
 }
 
 // open opens the file for reading its objects.

@@ -10,6 +10,9 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
+// maxClassSeen bounds the memory of lookAtClass.
+const maxClassSeen = 256
+
 // maxSkew is how far the agent's clock may be from the store's.
 const maxSkew = time.Minute
 
@@ -50,7 +53,6 @@ func (p *Pusher) ensure(ctx context.Context) error {
 		return err
 	}
 	p.nextGeneration()
-	p.adoptStatus()
 	today := cost.DayOf(p.cfg.Now())
 	for _, day := range []cost.Day{today, today - 1} {
 		if err := p.loadDay(ctx, day); err != nil {
@@ -107,7 +109,7 @@ func (p *Pusher) checkClass(key string, obj bucket.Object) {
 // lookAtClass asks for the storage class of an object after its first write by
 // this process: a put does not tell.
 func (p *Pusher) lookAtClass(ctx context.Context, key string) {
-	if p.classSeen[key] || len(p.classSeen) >= 2*HorizonDays {
+	if p.classSeen[key] || len(p.classSeen) >= maxClassSeen {
 		return
 	}
 	p.classSeen[key] = true

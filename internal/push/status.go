@@ -16,36 +16,39 @@ import (
 	"github.com/fleetcost/fleetcost/internal/costfile"
 )
 
-// readStatus reads status.json as the bucket has it.
+// readStatus reads status.json as the bucket has it and takes over what it
+// says that the process does not know.
 func (p *Pusher) readStatus(ctx context.Context) error {
-	key := costfile.StatusKey(p.cfg.ClusterID)
-	data, etag, err := p.readDocument(ctx, key)
-	if err != nil && !errors.Is(err, bucket.ErrDenied) {
+	was, err := p.readDocument(ctx, costfile.StatusKey(p.cfg.ClusterID))
+	if err != nil {
 		return err
 	}
-	p.status = stored[costfile.Status]{etag: etag}
-	if etag == "" {
-		return nil
-	}
-	if err := json.Unmarshal(data, &p.status.value); err != nil {
-		p.logger.Error("status.json is damaged and is written anew", "err", err)
-		p.status.value = costfile.Status{}
-		return nil
-	}
-	if major, _, _ := strings.Cut(p.status.value.Version, "."); major != strconv.Itoa(costfile.Major) {
-		return fmt.Errorf("%s is of format %q, this agent writes %d.x; upgrade the agent: %w", key, p.status.value.Version, costfile.Major, costfile.ErrVersion)
-	}
-	return nil
+	return p.adoptStatus(was)
 }
 
-// adoptStatus takes over what status.json says and the process does not know
-// itself: days, and the count of dropped hours.
-func (p *Pusher) adoptStatus() {
+// adoptStatus takes over what a status says and the process does not know, or
+// knows less well: the days that another pusher changed later, the count of
+// dropped hours, the last generation.
+func (p *Pusher) adoptStatus(was document) error {
+	p.status = document{etag: was.etag, denied: was.denied}
+	var st costfile.Status
+	if was.etag == "" {
+		return nil
+	}
+	if err := json.Unmarshal(was.data, &st); err != nil {
+		p.logger.Error("status.json is damaged and is written anew", "err", err)
+		return nil
+	}
+	if major, _, _ := strings.Cut(st.Version, "."); major != strconv.Itoa(costfile.Major) {
+		return fmt.Errorf("read %s: it is of format %q, this agent writes %d.x; upgrade the agent: %w",
+			costfile.StatusKey(p.cfg.ClusterID), st.Version, costfile.Major, costfile.ErrVersion)
+	}
+	p.generation = max(p.generation, st.Generation)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.spool.dropped = max(p.spool.dropped, p.status.value.Spool.Dropped)
-	for day, s := range p.status.value.Days {
-		if have := p.days[day]; have != nil && (have.checked || have.generation >= s.Generation) {
+	p.spool.dropped = max(p.spool.dropped, st.Spool.Dropped)
+	for day, s := range st.Days {
+		if have := p.days[day]; have != nil && have.generation >= s.Generation {
 			continue
 		}
 		d := &dayState{generation: s.Generation, objects: s.Objects}
@@ -55,16 +58,19 @@ func (p *Pusher) adoptStatus() {
 		sortHours(d.hours)
 		p.days[day] = d
 	}
+	return nil
 }
 
 // nextGeneration begins a push: generations grow, by the clock where it does.
 func (p *Pusher) nextGeneration() {
-	p.generation = max(p.cfg.Now().UnixMicro(), p.generation+1, p.status.value.Generation+1)
+	p.generation = max(p.cfg.Now().UnixMicro(), p.generation+1)
 }
 
-// pushStatus writes status.json, after everything it speaks of.
+// pushStatus writes status.json, after everything it speaks of. It is not read
+// first, since this process is most likely the last that wrote it.
 func (p *Pusher) pushStatus(ctx context.Context, live costfile.LiveStatus, fill func(*costfile.Status)) error {
 	key := costfile.StatusKey(p.cfg.ClusterID)
+	denied := false
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
 			return err
@@ -74,25 +80,26 @@ func (p *Pusher) pushStatus(ctx context.Context, live costfile.LiveStatus, fill 
 			if err := p.readStatus(ctx); err != nil {
 				return err
 			}
-			p.adoptStatus()
+			if p.status.denied != nil && denied {
+				return p.explainDenied(ctx, key, p.status.denied)
+			}
 			p.nextGeneration()
 		}
-		next := p.buildStatus(live, fill)
-		data, err := json.MarshalIndent(next, "", " ")
+		data, err := json.Marshal(p.buildStatus(live, fill))
 		if err != nil {
 			return fmt.Errorf("encode status: %w", err)
 		}
-		obj, err := p.writeDocument(ctx, key, append(data, '\n'), p.status.etag)
+		obj, err := p.writeDocument(ctx, key, data, p.status)
 		if errors.Is(err, bucket.ErrPrecondition) {
+			denied = p.status.denied != nil
 			continue
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			p.status = document{etag: obj.ETag}
 		}
-		p.status = stored[costfile.Status]{value: *next, etag: obj.ETag}
-		return nil
+		return err
 	}
-	return fmt.Errorf("write %s: other writers changed it %d times in a row: %w", key, maxAttempts, bucket.ErrPrecondition)
+	return p.errBusy(key)
 }
 
 func (p *Pusher) buildStatus(live costfile.LiveStatus, fill func(*costfile.Status)) *costfile.Status {
@@ -107,17 +114,35 @@ func (p *Pusher) buildStatus(live costfile.LiveStatus, fill func(*costfile.Statu
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	days := slices.Sorted(maps.Keys(p.days))
-	for _, day := range days[max(0, len(days)-HorizonDays):] {
+	for _, day := range listed(p.days) {
 		d := p.days[day]
 		s.Days[day] = costfile.DayStatus{Generation: d.generation, Hours: hourStatuses(d.hours), Objects: d.objects}
 	}
-	s.Spool = costfile.SpoolStatus{Days: len(p.spool.days), Bytes: p.spool.bytes(), Dropped: p.spool.dropped}
+	s.Spool.Dropped = p.spool.dropped
+	for _, d := range p.spool.days {
+		if !d.confirmed {
+			s.Spool.Days++
+			s.Spool.Bytes += d.size
+		}
+	}
 	for _, x := range p.problems {
 		s.Problems = append(s.Problems, x)
 	}
 	slices.SortStableFunc(s.Problems, func(a, b costfile.Problem) int { return cmp.Compare(a.Code, b.Code) })
 	return s
+}
+
+// listed returns the days that status.json names: the newest, and those that
+// changed last. It bounds a document that is written at every push and read by
+// every server; what it does not name a server finds in its next full sweep.
+func listed(days map[cost.Day]*dayState) []cost.Day {
+	all := slices.Sorted(maps.Keys(days))
+	split := max(0, len(all)-HorizonDays)
+	older, out := all[:split], all[split:]
+	slices.SortFunc(older, func(a, b cost.Day) int {
+		return cmp.Or(cmp.Compare(days[b].generation, days[a].generation), cmp.Compare(b, a))
+	})
+	return append(slices.Clone(out), older[:min(len(older), ChangedDays)]...)
 }
 
 func hourStatuses(hours []costfile.HourMeta) []costfile.HourStatus {
