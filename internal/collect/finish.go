@@ -39,7 +39,42 @@ func (in *Integrator) Finish() cost.HourUsage {
 	}
 	u.LoadBalancers = in.balancers(covered, selected, provider, region)
 	u.Management = []cost.ManagementUsage{in.controlPlane(covered, provider, service, region)}
+	distinguish(&u)
 	return u
+}
+
+// distinguish gives every asset an ID of its own: some providers give several
+// nodes one ID, and a volume may be called like a balancer.
+func distinguish(u *cost.HourUsage) {
+	taken := map[string]bool{}
+	own := func(id *string, kind, name string) {
+		if taken[*id] {
+			*id = kind + "/" + name + "/" + *id
+		}
+		for taken[*id] {
+			*id += "'"
+		}
+		taken[*id] = true
+	}
+	renamed := map[[2]string]string{}
+	for i := range u.Nodes {
+		n := &u.Nodes[i]
+		old := n.AssetID
+		own(&n.AssetID, "node", n.Name)
+		renamed[[2]string{n.Name, old}] = n.AssetID
+	}
+	for i := range u.Containers {
+		c := &u.Containers[i]
+		if id, ok := renamed[[2]string{c.Node, c.NodeAssetID}]; ok {
+			c.NodeAssetID = id
+		}
+	}
+	for i := range u.Volumes {
+		own(&u.Volumes[i].AssetID, "disk", u.Volumes[i].Name)
+	}
+	for i := range u.LoadBalancers {
+		own(&u.LoadBalancers[i].AssetID, "lb", u.LoadBalancers[i].Name)
+	}
 }
 
 // podFacts returns what all rows of a pod have in common.

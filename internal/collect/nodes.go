@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -112,52 +113,56 @@ func (in *Integrator) joinAddresses() {
 	}
 }
 
-// machinesOf tells apart the machines of one name, by creation time, or by
-// provider ID where that is unknown, and finds out when each existed.
+// machinesOf tells apart the machines of one name and finds out when each
+// existed. A machine is known by its provider ID, or, where it has none, by
+// when its node was created; the ID may come some time after the node.
 func (in *Integrator) machinesOf(name string, n *Node, covered spans) []*machine {
-	type identity struct {
-		created int64
-		id      string
+	type step struct {
+		created  int64
+		provider string
 	}
 	evidence := in.sampled(&n.Present)
-	of := make([]identity, len(in.seen))
-	var order []identity
-	for i := range of {
+	steps := make([]step, len(in.seen))
+	providers := map[int64]string{}
+	for i := range steps {
 		if !evidence(i) {
 			continue
 		}
-		end := in.lo + int64(i+1)*in.step
-		if v, ok := n.Created.at(end); ok {
-			of[i].created = int64(v)
-		} else {
-			of[i].id = n.infoAt(end-in.step, end).ProviderID
+		from := in.lo + int64(i)*in.step
+		if v, ok := n.Created.at(from + in.step); ok {
+			steps[i].created = int64(v)
 		}
-		if k := of[i]; !containsValue(order, k) {
-			order = append(order, k)
+		steps[i].provider = n.infoAt(from, from+in.step).ProviderID
+		if p := providers[steps[i].created]; steps[i].provider > p {
+			providers[steps[i].created] = steps[i].provider
+		}
+	}
+	var order []string
+	ids := make([]string, len(steps))
+	created := map[string]int64{}
+	for i, st := range steps {
+		if !evidence(i) {
+			continue
+		}
+		id := cmp.Or(st.provider, providers[st.created], strconv.FormatInt(st.created, 10))
+		if ids[i] = id; !slices.Contains(order, id) {
+			order = append(order, id)
+			created[id] = st.created
 		}
 	}
 	var out []*machine
 	for _, id := range order {
-		runs := in.existence(covered, func(i int) bool { return evidence(i) && of[i] == id },
-			func(int) int64 { return id.created * 1000 }, unknownEdge).clip(in.start, in.end)
+		runs := in.existence(covered, func(i int) bool { return ids[i] == id },
+			func(i int) int64 { return steps[i].created * 1000 }, unknownEdge).clip(in.start, in.end)
 		if len(runs) == 0 {
 			continue
 		}
-		m := &machine{node: n, created: id.created, runs: runs}
-		m.info = n.infoAt(runs[0].a, runs[len(runs)-1].b)
+		m := &machine{node: n, created: created[id], runs: runs}
+		m.info = n.infoAt(floorDiv(runs[0].a, in.step)*in.step, runs[len(runs)-1].b)
 		m.usage = in.nodeUsage(name, m)
 		out = append(out, m)
 	}
 	return out
-}
-
-func containsValue[T comparable](s []T, v T) bool {
-	for _, x := range s {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // infoAt returns what was last said of the machine within [from, to), a known

@@ -52,6 +52,7 @@ type Service struct {
 	Created      Series // unix seconds
 	Price        Series // currency per hour
 
+	requested string // address that its spec asks for
 	addresses map[string]struct{}
 	pods      map[string]struct{} // names of selected pods
 	ips       map[string]struct{} // addresses of selected pods
@@ -65,6 +66,19 @@ func (in *Integrator) Service(namespace, name string) *Service {
 
 // AddAddress records an address or host name of the service's balancer.
 func (s *Service) AddAddress(a string) { addTo(&s.addresses, a) }
+
+// SetRequestedAddress records the address that the service's spec asks for. It
+// counts until the balancer has one of its own.
+func (s *Service) SetRequestedAddress(a string) { Prefer(&s.requested, a) }
+
+// address names the service's balancer, "" while it has none. Of several
+// addresses (dual stack) one stands for all.
+func (s *Service) address() string {
+	if len(s.addresses) == 0 {
+		return s.requested
+	}
+	return sortedKeys(s.addresses, cmp.Compare[string])[0]
+}
 
 // AddPod records a pod, by name, that the service selects.
 func (s *Service) AddPod(name string) { addTo(&s.pods, name) }
@@ -300,11 +314,9 @@ func (in *Integrator) balancers(covered spans, selected map[[2]string][]*podRun,
 	byAddress := map[string][][2]string{}
 	for _, k := range sortedKeys(in.services, comparePairs) {
 		s := in.services[k]
-		if !s.LoadBalancer || len(s.addresses) == 0 {
-			continue
+		if a := s.address(); s.LoadBalancer && a != "" {
+			byAddress[a] = append(byAddress[a], k)
 		}
-		a := sortedKeys(s.addresses, cmp.Compare[string])[0] // of a dual-stack balancer, one stands for it
-		byAddress[a] = append(byAddress[a], k)
 	}
 	var out []cost.LoadBalancerUsage
 	for _, a := range sortedKeys(byAddress, cmp.Compare[string]) {

@@ -221,7 +221,7 @@ func (s *Source) Identity(ctx context.Context) (collect.Identity, error) {
 		id.UID = "kube-system-created-" + strconv.FormatInt(c, 10)
 		id.Proof, id.Source = "kube_namespace_created", fmt.Sprintf("kube_namespace_created{namespace=\"kube-system\"} = %d", c)
 	}
-	in, err := s.read(ctx, cost.Window{Start: cost.HourOf(at), End: cost.HourOf(at) + 1}, time.Time{})
+	in, err := s.read(ctx, nodeFamilies(), cost.Window{Start: cost.HourOf(at), End: cost.HourOf(at) + 1}, time.Time{})
 	if err != nil {
 		return id, err
 	}

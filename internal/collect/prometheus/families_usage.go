@@ -124,6 +124,16 @@ var sharedDrivers = map[string]bool{
 	"s3.csi.aws.com": true, "gcsfuse.csi.storage.gke.io": true, "blob.csi.azure.com": true, "cephfs.csi.ceph.com": true,
 }
 
+// diskTypes are the provider's disks behind the storage classes that managed
+// clusters come with, or that are commonly named after the disk.
+var diskTypes = map[string]string{
+	"gp2": "gp2", "gp3": "gp3", "io1": "io1", "io2": "io2", "st1": "st1", "sc1": "sc1",
+	"ebs-gp2": "gp2", "ebs-gp3": "gp3", "auto-ebs-sc": "gp3",
+	"managed-csi": "StandardSSD_LRS", "managed": "StandardSSD_LRS",
+	"managed-csi-premium": "Premium_LRS", "managed-premium": "Premium_LRS",
+	"standard-rwo": "pd-balanced", "premium-rwo": "pd-ssd", "pd-ssd": "pd-ssd", "pd-balanced": "pd-balanced", "pd-standard": "pd-standard",
+}
+
 // volumeInfo reads what kind of volume it is and which disk is behind it.
 func volumeInfo(in *collect.Integrator, l labels, _ []sample) {
 	v := in.Volume(l.get("persistentvolume"))
@@ -142,6 +152,7 @@ func volumeInfo(in *collect.Integrator, l labels, _ []sample) {
 	if server := l.get("nfs_server"); handle == "" && server != "" {
 		handle = server + ":" + l.get("nfs_path")
 	}
+	collect.Prefer(&v.DiskType, diskTypes[l.get("storageclass")])
 	collect.Prefer(&v.Handle, handle)
 	collect.Prefer(&v.ProviderID, handle)
 }
@@ -168,7 +179,7 @@ func serviceFamilies() []family {
 		{metric: "kube_service_info", mode: hourly, shard: "service",
 			missing: &absence{"services and load balancers are unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
-				service(in, l).AddAddress(l.get("load_balancer_ip"))
+				service(in, l).SetRequestedAddress(l.get("load_balancer_ip"))
 			}},
 		{metric: "kube_endpoint_address", mode: hourly, shard: "endpoint",
 			add: func(in *collect.Integrator, l labels, _ []sample) {

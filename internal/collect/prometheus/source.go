@@ -59,7 +59,7 @@ func New(cfg Config, logger *slog.Logger, reg prom.Registerer) (*Source, error) 
 func (s *Source) Hours(ctx context.Context, w cost.Window, fn func(cost.HourUsage) error) error {
 	for h := w.End - 1; h >= w.Start; {
 		n := cost.Hour(s.chunk(int64(h - w.Start + 1)))
-		ins, err := s.read(ctx, cost.Window{Start: h - n + 1, End: h + 1}, time.Time{})
+		ins, err := s.read(ctx, s.families, cost.Window{Start: h - n + 1, End: h + 1}, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -78,15 +78,15 @@ func (s *Source) Hours(ctx context.Context, w cost.Window, fn func(cost.HourUsag
 
 // Open implements collect.Source.
 func (s *Source) Open(ctx context.Context, h cost.Hour, until time.Time) (cost.HourUsage, error) {
-	ins, err := s.read(ctx, cost.Window{Start: h, End: h + 1}, until)
+	ins, err := s.read(ctx, s.families, cost.Window{Start: h, End: h + 1}, until)
 	if err != nil {
 		return cost.HourUsage{}, err
 	}
 	return ins[0].Finish(), nil
 }
 
-// read fetches all that bears on the hours of w, oldest first.
-func (s *Source) read(ctx context.Context, w cost.Window, until time.Time) ([]*collect.Integrator, error) {
+// read fetches what the families tell of the hours of w, oldest first.
+func (s *Source) read(ctx context.Context, of []family, w cost.Window, until time.Time) ([]*collect.Integrator, error) {
 	b := &batch{w: w, until: until, step: s.cfg.Step, mu: new(sync.Mutex)}
 	for h := w.Start; h < w.End; h++ {
 		in, err := collect.NewIntegrator(collect.Config{Hour: h, Cluster: s.cfg.ClusterID, Step: s.cfg.Step, Until: until,
@@ -98,8 +98,8 @@ func (s *Source) read(ctx context.Context, w cost.Window, until time.Time) ([]*c
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.cfg.Concurrency)
-	for i := range s.families {
-		f := &s.families[i]
+	for i := range of {
+		f := &of[i]
 		g.Go(func() error {
 			n, err := s.fetch(gctx, f, b)
 			if err != nil {
