@@ -61,7 +61,7 @@ func parseDimension(part, source string, known map[string]Dimension) (d Dimensio
 		if key == "" {
 			return d, false, invalid("aggregate", fmt.Sprintf("%q names no %s", part, property), "write "+property+":app")
 		}
-		if property == "label" && droppedLabels[key] {
+		if property == "label" && cost.PerPodLabel(key) {
 			return d, false, droppedLabelError("aggregate", key)
 		}
 		return Dimension{Property: property, Key: key}, false, nil

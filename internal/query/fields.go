@@ -86,22 +86,9 @@ func aggregateKeys(source string) map[string]Dimension {
 	return m
 }
 
-// droppedLabels are the labels that differ for every pod or revision. They
-// are not kept for questions, so asking for one must fail rather than answer
-// as if no pod had it.
-var droppedLabels = map[string]bool{
-	"pod_template_hash":                        true,
-	"controller_revision_hash":                 true,
-	"statefulset_kubernetes_io_pod_name":       true,
-	"apps_kubernetes_io_pod_index":             true,
-	"controller_uid":                           true,
-	"job_name":                                 true,
-	"batch_kubernetes_io_controller_uid":       true,
-	"batch_kubernetes_io_job_name":             true,
-	"pod_template_generation":                  true,
-	"batch_kubernetes_io_job_completion_index": true,
-}
-
+// droppedLabelError refuses a question about a label that differs for every
+// pod (cost.PerPodLabel). Such labels are not kept, and answering as if no pod
+// had one would be wrong.
 func droppedLabelError(param, key string) *Error {
 	return invalid(param, fmt.Sprintf("label %q differs for every pod and is not kept", key), "ask by pod or controller instead")
 }

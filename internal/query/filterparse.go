@@ -151,7 +151,7 @@ func (p *filterParser) comparison() (Node, error) {
 	if isMap && m.Key == "" {
 		return p.hasKey(m, keyAt)
 	}
-	if m.Property == "label" && droppedLabels[m.Key] {
+	if m.Property == "label" && cost.PerPodLabel(m.Key) {
 		return nil, p.fail(keyAt, droppedLabelError("filter", m.Key).Reason, "ask by pod or controller instead")
 	}
 	return m, nil
@@ -161,7 +161,7 @@ func (p *filterParser) comparison() (Node, error) {
 func (p *filterParser) hasKey(m Match, at int) (Node, error) {
 	for i, v := range m.Values {
 		m.Values[i] = cost.SanitizeLabel(v)
-		if m.Property == "label" && m.Op == OpEquals && droppedLabels[m.Values[i]] {
+		if m.Property == "label" && m.Op == OpEquals && cost.PerPodLabel(m.Values[i]) {
 			return nil, p.fail(at, droppedLabelError("filter", m.Values[i]).Reason, "ask by pod or controller instead")
 		}
 	}

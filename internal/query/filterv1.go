@@ -85,7 +85,7 @@ func v1Match(param, property, value string) (Node, error) {
 			return nil, invalid(param, fmt.Sprintf("%q is not key:value", value), "write "+param+"=app:web")
 		}
 		m.Key, value = cost.SanitizeLabel(strings.TrimSpace(key)), strings.TrimSpace(v)
-		if property == "label" && droppedLabels[m.Key] {
+		if property == "label" && cost.PerPodLabel(m.Key) {
 			return nil, droppedLabelError(param, m.Key)
 		}
 	case "controller":

@@ -161,3 +161,12 @@ func TestParseAggregate(t *testing.T) {
 		t.Errorf("assets: %v, %v", dims, err)
 	}
 }
+
+func dims(t testing.TB, s string) []query.Dimension {
+	t.Helper()
+	d, _, err := query.ParseAggregate(s, query.SourceAllocation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}

@@ -1,0 +1,372 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// Assets implements Questions. Without dimensions there is one row per asset,
+// named provider/account/project/category/cluster/type/service/providerID/name
+// as in OpenCost, with __undefined__ for what is missing.
+func (e *Engine) Assets(ctx context.Context, q AssetQuery) (*AssetAnswer, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	var out *assetResult
+	err := e.atOneVersion(ctx, func(version string) error {
+		key := e.questionKey("asset", version, fmt.Sprintf("%#v", q))
+		if hit, ok := e.cache.get(key); ok {
+			out = hit.(*assetResult)
+			return nil
+		}
+		var err error
+		if out, err = e.assetsAt(ctx, q, version, false); isOverflow(err) {
+			out, err = e.assetsAt(ctx, q, version, true)
+		}
+		if err == nil {
+			e.cache.put(key, out, out.bytes())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := out.answer
+	answer.Completeness = e.completeness(out.present, q.Window)
+	return &answer, nil
+}
+
+func (q *AssetQuery) check() error {
+	for _, d := range q.Aggregate {
+		if d.Property == "label" && d.Key == "" {
+			return invalid("aggregate", "label without a key", "write label:app")
+		}
+	}
+	switch {
+	case q.Offset < 0:
+		return invalid("offset", "is negative", "")
+	case q.Limit < 0:
+		return invalid("limit", "is negative", "0 means no limit")
+	}
+	_, err := assetOrder(q.SortBy)
+	return err
+}
+
+type assetResult struct {
+	answer  AssetAnswer
+	present *presence
+}
+
+func (a *assetResult) bytes() int64 {
+	n := int64(4096)
+	for _, s := range a.answer.Sets {
+		n += int64(len(s.Rows)) * 1200
+		for i := range s.Rows {
+			n += int64(len(s.Rows[i].Props.Labels)) * 100
+		}
+	}
+	return n
+}
+
+// assetMeasure is allocMeasure for assets.
+type assetMeasure struct {
+	column string
+	fold   fold
+	add    func(r *AssetRow, v any)
+}
+
+func assetMeasures() []assetMeasure {
+	money := func(c string, to func(r *AssetRow) *cost.Sum) assetMeasure {
+		return assetMeasure{c, foldSum, func(r *AssetRow, v any) { addMoney(to(r), v) }}
+	}
+	whole := func(c string, to func(r *AssetRow) *int64) assetMeasure {
+		return assetMeasure{c, foldSum, func(r *AssetRow, v any) { *to(r) += integer(v) }}
+	}
+	amount := func(c string, to func(r *AssetRow) *float64) assetMeasure {
+		return assetMeasure{c, foldFloat, func(r *AssetRow, v any) { *to(r) += float(v) }}
+	}
+	scale := func(c string, to func(r *AssetRow) *float64) assetMeasure {
+		return assetMeasure{c, foldMin, func(r *AssetRow, v any) {
+			if v != nil {
+				*to(r) = min(*to(r), float(v)/1e6)
+			}
+		}}
+	}
+	return []assetMeasure{
+		money("cpu_cost", func(r *AssetRow) *cost.Sum { return &r.CPU }),
+		money("ram_cost", func(r *AssetRow) *cost.Sum { return &r.RAM }),
+		money("gpu_cost", func(r *AssetRow) *cost.Sum { return &r.GPU }),
+		money("cost", func(r *AssetRow) *cost.Sum { return &r.Other }),
+		money("default_cost", func(r *AssetRow) *cost.Sum { return &r.DefaultPriced }),
+		{"run_seconds", foldSum, func(r *AssetRow, v any) { r.RunHours += float64(integer(v)) / 3600 }},
+		whole("cpu_core_hours", func(r *AssetRow) *int64 { return &r.CPUCoreHours }),
+		whole("cpu_allocatable_core_hours", func(r *AssetRow) *int64 { return &r.CPUAllocatableCoreHours }),
+		whole("gpu_hours", func(r *AssetRow) *int64 { return &r.GPUHours }),
+		amount("ram_byte_hours", func(r *AssetRow) *float64 { return &r.RAMByteHours }),
+		amount("ram_allocatable_byte_hours", func(r *AssetRow) *float64 { return &r.RAMAllocatableByteHours }),
+		amount("byte_hours", func(r *AssetRow) *float64 { return &r.ByteHours }),
+		amount("transfer_bytes", func(r *AssetRow) *float64 { return &r.TransferBytes }),
+		amount("receive_bytes", func(r *AssetRow) *float64 { return &r.ReceiveBytes }),
+		scale("cpu_scale", func(r *AssetRow) *float64 { return &r.CPUScale }),
+		scale("ram_scale", func(r *AssetRow) *float64 { return &r.RAMScale }),
+		scale("gpu_scale", func(r *AssetRow) *float64 { return &r.GPUScale }),
+	}
+}
+
+// assetProperty is a column that all rows behind an asset row may share.
+type assetProperty struct {
+	column string
+	to     func(p *AssetProperties) *string
+}
+
+func assetProperties() []assetProperty {
+	return []assetProperty{
+		{"cluster", func(p *AssetProperties) *string { return &p.Cluster }},
+		{"type", func(p *AssetProperties) *string { return &p.Type }},
+		{"name", func(p *AssetProperties) *string { return &p.Name }},
+		{"provider_id", func(p *AssetProperties) *string { return &p.ProviderID }},
+		{"provider", func(p *AssetProperties) *string { return &p.Provider }},
+		{"region", func(p *AssetProperties) *string { return &p.Region }},
+		{"zone", func(p *AssetProperties) *string { return &p.Zone }},
+		{"instance_type", func(p *AssetProperties) *string { return &p.InstanceType }},
+		{"capacity_type", func(p *AssetProperties) *string { return &p.CapacityType }},
+		{"node_pool", func(p *AssetProperties) *string { return &p.NodePool }},
+		{"gpu_model", func(p *AssetProperties) *string { return &p.GPUModel }},
+		{"storage_class", func(p *AssetProperties) *string { return &p.StorageClass }},
+		{"claim_namespace", func(p *AssetProperties) *string { return &p.ClaimNamespace }},
+		{"claim_name", func(p *AssetProperties) *string { return &p.ClaimName }},
+		{"volume_name", func(p *AssetProperties) *string { return &p.VolumeName }},
+	}
+}
+
+// assetDimensions are the parts of an asset's own name; the last keeps assets
+// apart that share all others and is not shown.
+func assetDimensions() []Dimension {
+	return []Dimension{{Property: "provider"}, {Property: "account"}, {Property: "project"}, {Property: "category"}, {Property: "cluster"},
+		{Property: "type"}, {Property: "service"}, {Property: "providerID"}, {Property: "name"}}
+}
+
+func (e *Engine) assetsAt(ctx context.Context, q AssetQuery, version string, wide bool) (*assetResult, error) {
+	meta, err := e.metaAt(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := e.plan(ctx, q.Window, q.StepHours, q.Accumulate)
+	if err != nil {
+		return nil, err
+	}
+	r := &assetRun{e: e, ctx: ctx, q: q, meta: meta, plan: plan, wide: wide, dims: q.Aggregate, labels: map[int64][]*AssetRow{}}
+	if len(r.dims) == 0 && !q.All {
+		r.dims = assetDimensions()
+	}
+	if q.All {
+		r.dims = nil
+	}
+	r.sets = make([]map[string]*AssetRow, len(plan.sets))
+	for i := range r.sets {
+		r.sets[i] = map[string]*AssetRow{}
+	}
+	if err := r.grouped(); err != nil {
+		return nil, err
+	}
+	return r.result(version)
+}
+
+type assetRun struct {
+	e      *Engine
+	ctx    context.Context
+	q      AssetQuery
+	meta   *storeMeta
+	plan   *timePlan
+	wide   bool
+	dims   []Dimension
+	sets   []map[string]*AssetRow
+	labels map[int64][]*AssetRow
+}
+
+// sql writes the one statement of an asset question: assets by day or hour,
+// joined with what ran on the nodes, grouped by the dimensions.
+func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, props []assetProperty) (string, error) {
+	where, err := b.condition(r.q.Filter.Root)
+	if err != nil {
+		return "", err
+	}
+	b.need("cluster", "asset_id", "type", "labels_id", "start_us", "end_us", "price_source", "local", "inferred")
+	values := []string{"min(start_us)", "max(end_us)"}
+	for _, m := range measures {
+		b.need(m.column)
+		values = append(values, foldExpr(m.fold, m.column, r.wide))
+	}
+	for _, p := range props {
+		b.need(p.column)
+		values = append(values, single(p.column))
+	}
+	values = append(values, single("price_source"), singleInt("labels_id"), "bool_and(local)", "bool_and(inferred)",
+		sumInt("cpu_used", r.wide), sumFloat("ram_used"))
+	b.need("cpu_used", "ram_used")
+	day, hour := r.nodesUsed()
+	groups := append([]string{"s"}, exprs...)
+	text := "SELECT " + strings.Join(slices.Concat(groups, values), ", ") +
+		"\nFROM (" + r.plan.source(day, hour, b.columns, r.meta.inCurrency()) + ") r"
+	if len(b.joins) > 0 {
+		text += "\n" + strings.Join(b.joins, "\n")
+	}
+	if where != "TRUE" {
+		text += "\nWHERE " + where
+	}
+	return text + "\nGROUP BY " + ordinals(len(groups)), nil
+}
+
+// nodesUsed are the asset tables, each row with the usage of the containers
+// that ran on it.
+func (r *assetRun) nodesUsed() (day, hour string) {
+	days := make([]cost.Day, len(r.plan.days))
+	for i, d := range r.plan.days {
+		days[i] = d.day
+	}
+	table := func(assets, allocs, at, when string) string {
+		return fmt.Sprintf(`(SELECT a.*, coalesce(w.cpu_used, 0) AS cpu_used, coalesce(w.ram_used, 0) AS ram_used
+FROM %s a LEFT JOIN (SELECT %s, cluster, asset_id, sum(cpu_usage_core_hours) AS cpu_used, sum(ram_usage_byte_hours) AS ram_used
+  FROM %s WHERE %s AND kind = 'container' GROUP BY ALL) w
+ON a.%s = w.%s AND a.cluster = w.cluster AND a.asset_id = w.asset_id AND a.type = 'Node') t`, assets, at, allocs, when, at, at)
+	}
+	return table("asset_day", "alloc_day_container", "day", whenDays(days)), table("asset_hour", "alloc_hour", "hour", whenHours(r.plan.hours))
+}
+
+func (r *assetRun) grouped() error {
+	b := newTextBuilder(SourceAsset, r.e.cfg.LabelAliases, r.meta)
+	parts, err := b.group(r.dims)
+	if err != nil {
+		return err
+	}
+	exprs := groupExprs(parts)
+	own := len(r.q.Aggregate) == 0 && !r.q.All
+	if own { // two assets may share all parts of their name
+		b.need("asset_id")
+		exprs = append(exprs, "asset_id")
+	}
+	measures, props := assetMeasures(), assetProperties()
+	text, err := r.sql(b, exprs, measures, props)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(exprs))
+	return r.e.each(r.ctx, text, func(v []any) error {
+		for i := range names {
+			names[i] = textOf(v[1+i])
+		}
+		key, name := []string{}, allName
+		if !r.q.All {
+			key = keyOf(parts, names, UndefinedName)
+			name = nameOf(key)
+		}
+		row := r.row(int(integer(v[0])), key, name, own)
+		v = v[1+len(exprs):]
+		row.Start, row.End = micros(integer(v[0])), micros(integer(v[1]))
+		v = v[2:]
+		for i, m := range measures {
+			m.add(row, v[i])
+		}
+		v = v[len(measures):]
+		for i, p := range props {
+			if s, ok := oneValue(v[3*i:]); ok {
+				*p.to(&row.Props) = s
+			}
+		}
+		v = v[3*len(props):]
+		if s, ok := oneValue(v); ok {
+			row.PriceSource = s
+		}
+		if id := integer(v[3]); id != 0 && integer(v[4]) == integer(v[5]) {
+			r.labels[id] = append(r.labels[id], row)
+		}
+		row.Props.Local, _ = v[6].(bool)
+		row.Props.Inferred, _ = v[7].(bool)
+		row.CPUUsed, row.RAMUsed = integer(v[8]), float(v[9])
+		return nil
+	})
+}
+
+// row makes a row. Assets of one name are told apart by a number, so that
+// none is lost.
+func (r *assetRun) row(set int, key []string, name string, own bool) *AssetRow {
+	base := name
+	for n := 2; own && r.sets[set][name] != nil; n++ {
+		name = fmt.Sprintf("%s#%d", base, n)
+	}
+	row := r.sets[set][name]
+	if row == nil {
+		row = &AssetRow{Name: name, Key: slices.Clone(key), CPUScale: 1, RAMScale: 1, GPUScale: 1}
+		r.sets[set][name] = row
+	}
+	return row
+}
+
+func (r *assetRun) result(version string) (*assetResult, error) {
+	q := &r.q
+	by, err := assetOrder(q.SortBy)
+	if err != nil {
+		return nil, err
+	}
+	out := &assetResult{answer: AssetAnswer{Answer: Answer{
+		Window: q.Window, DataVersion: version, Currency: r.meta.currency, Warnings: r.meta.warnings(),
+	}}}
+	if err := r.fillLabels(); err != nil {
+		return nil, err
+	}
+	for i, set := range r.sets {
+		rows := make([]*AssetRow, 0, len(set))
+		for _, row := range set {
+			rows = append(rows, row)
+		}
+		out.answer.RowCount = max(out.answer.RowCount, len(rows))
+		page := arrange(rows, by, func(r *AssetRow) string { return r.Name }, q.Ascending, q.Offset, q.Limit)
+		s := AssetSet{Window: r.plan.sets[i], Rows: make([]AssetRow, len(page))}
+		for j, row := range page {
+			s.Rows[j] = *row
+		}
+		out.answer.Sets = append(out.answer.Sets, s)
+	}
+	scope, _ := scopeOf(q.Filter)
+	out.present, err = r.e.presenceOf(r.ctx, r.meta, q.Window, scope)
+	return out, err
+}
+
+func (r *assetRun) fillLabels() error {
+	return chunks(r.labels, func(id int64) string { return fmt.Sprint(id) }, func(list string) error {
+		q := "SELECT labels_id, key, value FROM label_kv WHERE scope = 'label' AND labels_id IN (" + list + ")"
+		return r.e.each(r.ctx, q, func(v []any) error {
+			for _, row := range r.labels[integer(v[0])] {
+				setPair(&row.Props.Labels, textOf(v[1]), textOf(v[2]))
+			}
+			return nil
+		})
+	})
+}
+
+func assetOrder(by string) (func(*AssetRow) *cost.Sum, error) {
+	one := func(f func(*AssetRow) *cost.Sum) func(*AssetRow) *cost.Sum { return f }
+	count := func(f func(*AssetRow) float64) func(*AssetRow) *cost.Sum {
+		return func(r *AssetRow) *cost.Sum {
+			var t cost.Sum
+			n, _ := new(big.Float).SetFloat64(f(r)).Int(nil)
+			t.AddBig(n)
+			return &t
+		}
+	}
+	return orderNamed(by, map[string]func(*AssetRow) *cost.Sum{
+		"": (*AssetRow).Total, "cost": (*AssetRow).Total, "totalCost": (*AssetRow).Total,
+		"cpuCost":      one(func(r *AssetRow) *cost.Sum { return &r.CPU }),
+		"ramCost":      one(func(r *AssetRow) *cost.Sum { return &r.RAM }),
+		"gpuCost":      one(func(r *AssetRow) *cost.Sum { return &r.GPU }),
+		"cpuCoreHours": count(func(r *AssetRow) float64 { return float64(r.CPUCoreHours) }),
+		"ramByteHours": count(func(r *AssetRow) float64 { return r.RAMByteHours }),
+		"byteHours":    count(func(r *AssetRow) float64 { return r.ByteHours }),
+		"name":         nil,
+	})
+}

@@ -1,0 +1,73 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// silentAfter is how long after its last hour a cluster counts as silent.
+const silentAfter = 2 * time.Hour
+
+// presence is what is there of a window, by cluster, up to the last hour that
+// was expected when it was asked.
+type presence struct {
+	clusters []clusterMeta
+	hours    map[string]int64
+	end      cost.Hour // hours from here on were not expected yet
+}
+
+// settled is the first hour that is not expected to be there yet.
+func (e *Engine) settled() cost.Hour { return cost.HourOf(e.cfg.Now().Add(-e.cfg.Settle)) }
+
+// questionKey names a question at a version of the data and an hour of the
+// clock, on which completeness and elapsed time depend.
+func (e *Engine) questionKey(what, version, question string) string {
+	return fmt.Sprintf("%s %s %d %d %s", what, version, e.settled(), cost.HourOf(e.cfg.Now()), question)
+}
+
+// presenceOf counts the hours that the clusters of a scope have in a window.
+func (e *Engine) presenceOf(ctx context.Context, meta *storeMeta, w cost.Window, scope Node) (*presence, error) {
+	p := &presence{hours: map[string]int64{}, end: e.settled()}
+	for _, c := range meta.clusters {
+		if matchesCluster(scope, c.name) {
+			p.clusters = append(p.clusters, c)
+		}
+	}
+	past := w.Intersect(cost.Window{Start: w.Start, End: p.end})
+	if past.Empty() {
+		return p, nil
+	}
+	q := fmt.Sprintf("SELECT cluster, count(*) FROM coverage WHERE day BETWEEN %s AND %s AND hour >= %d AND hour < %d GROUP BY cluster",
+		dayLiteral(past.Start.Day()), dayLiteral((past.End - 1).Day()), past.Start, past.End)
+	err := e.each(ctx, q, func(v []any) error {
+		p.hours[textOf(v[0])] = integer(v[1])
+		return nil
+	})
+	return p, err
+}
+
+// completeness says what of a window was expected and is there. A cluster is
+// expected from its first hour to the last settled one, or to its retirement.
+func (e *Engine) completeness(p *presence, w cost.Window) Completeness {
+	var c Completeness
+	now := e.cfg.Now()
+	for _, m := range p.clusters {
+		end := min(w.End, p.end)
+		retired, isRetired := e.cfg.Retired(m.name)
+		if isRetired {
+			end = min(end, cost.HourOf(retired))
+		}
+		cc := ClusterCompleteness{Cluster: m.name, HoursExpected: max(0, int64(end-max(w.Start, m.first)))}
+		cc.HoursPresent = min(p.hours[m.name], cc.HoursExpected)
+		if gone := m.last.End(); !isRetired && now.Sub(gone) > silentAfter {
+			cc.SilentSince = gone
+		}
+		c.HoursExpected += cc.HoursExpected
+		c.HoursPresent += cc.HoursPresent
+		c.Clusters = append(c.Clusters, cc)
+	}
+	return c
+}

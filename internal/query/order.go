@@ -1,0 +1,93 @@
+package query
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// allocationOrder returns what rows are sorted by: nil for their name.
+func allocationOrder(by string) (func(*AllocationRow) *cost.Sum, error) {
+	sum := func(parts ...func(*AllocationRow) *cost.Sum) func(*AllocationRow) *cost.Sum {
+		return func(r *AllocationRow) *cost.Sum {
+			var t cost.Sum
+			for _, p := range parts {
+				t.AddSum(p(r))
+			}
+			return &t
+		}
+	}
+	count := func(f func(*AllocationRow) int64) func(*AllocationRow) *cost.Sum {
+		return func(r *AllocationRow) *cost.Sum {
+			var t cost.Sum
+			t.Add(cost.Money(f(r)))
+			return &t
+		}
+	}
+	orders := map[string]func(*AllocationRow) *cost.Sum{
+		"":                 (*AllocationRow).Total,
+		"cost":             (*AllocationRow).Total,
+		"totalCost":        (*AllocationRow).Total,
+		"cpuCost":          sum(func(r *AllocationRow) *cost.Sum { return &r.CPU }, func(r *AllocationRow) *cost.Sum { return &r.IdleCPU }),
+		"ramCost":          sum(func(r *AllocationRow) *cost.Sum { return &r.RAM }, func(r *AllocationRow) *cost.Sum { return &r.IdleRAM }),
+		"gpuCost":          sum(func(r *AllocationRow) *cost.Sum { return &r.GPU }, func(r *AllocationRow) *cost.Sum { return &r.IdleGPU }),
+		"pvCost":           func(r *AllocationRow) *cost.Sum { return &r.PV },
+		"loadBalancerCost": func(r *AllocationRow) *cost.Sum { return &r.LB },
+		"networkCost": sum(func(r *AllocationRow) *cost.Sum { return &r.NetworkCrossZone },
+			func(r *AllocationRow) *cost.Sum { return &r.NetworkCrossRegion }, func(r *AllocationRow) *cost.Sum { return &r.NetworkInternet }),
+		"sharedCost": func(r *AllocationRow) *cost.Sum { return &r.Shared },
+		"idleCost": sum(func(r *AllocationRow) *cost.Sum { return &r.IdleCPU }, func(r *AllocationRow) *cost.Sum { return &r.IdleRAM },
+			func(r *AllocationRow) *cost.Sum { return &r.IdleGPU }),
+		"cpuCoreHours": count(func(r *AllocationRow) int64 { return r.CPUAllocated }),
+		"ramByteHours": count(func(r *AllocationRow) int64 { return int64(r.RAMAllocated) }),
+		"gpuHours":     count(func(r *AllocationRow) int64 { return r.GPUAllocated }),
+		"name":         nil,
+	}
+	return orderNamed(by, orders)
+}
+
+func orderNamed[R any](by string, orders map[string]func(*R) *cost.Sum) (func(*R) *cost.Sum, error) {
+	f, ok := orders[by]
+	if !ok {
+		names := make([]string, 0, len(orders))
+		for n := range orders {
+			if n != "" {
+				names = append(names, n)
+			}
+		}
+		e := unknownKey("sortBy", "", by, names)
+		return nil, e
+	}
+	return f, nil
+}
+
+// arrange sorts rows by a sum (nil: by name), ties by name, and returns the
+// page that offset and limit name.
+func arrange[R any](rows []*R, by func(*R) *cost.Sum, name func(*R) string, ascending bool, offset, limit int) []*R {
+	sums := make(map[*R]*cost.Sum, len(rows))
+	if by != nil {
+		for _, r := range rows {
+			sums[r] = by(r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *R) int {
+		if by == nil {
+			c := cmp.Compare(name(a), name(b))
+			if !ascending {
+				c = -c
+			}
+			return c
+		}
+		c := sums[a].Big().Cmp(sums[b].Big())
+		if !ascending {
+			c = -c
+		}
+		return cmp.Or(c, cmp.Compare(name(a), name(b)))
+	})
+	rows = rows[min(offset, len(rows)):]
+	if limit > 0 {
+		rows = rows[:min(limit, len(rows))]
+	}
+	return rows
+}
