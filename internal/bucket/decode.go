@@ -36,11 +36,14 @@ type fields map[string]func(n ast.Node, path string)
 func (d *decoder) parseTree(data []byte) ast.Node {
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		p := Problem{File: d.file, Message: "not valid YAML: " + err.Error()}
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) && syntax.Token != nil {
-			p.Line, p.Column = syntax.Token.Position.Line, syntax.Token.Position.Column
-			p.Message = "not valid YAML: " + syntax.Message
+		// The error's own text quotes the lines around it, secrets included.
+		p := Problem{File: d.file, Message: "not valid YAML"}
+		var syntax yaml.Error
+		if errors.As(err, &syntax) {
+			p.Message += ": " + syntax.GetMessage()
+			if tok := syntax.GetToken(); tok != nil {
+				p.Line, p.Column = tok.Position.Line, tok.Position.Column
+			}
 		}
 		d.problems = append(d.problems, p)
 		return nil
@@ -181,6 +184,15 @@ func homeName(home string) string {
 	return "under " + home
 }
 
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	default:
+		return false
+	}
+}
+
 // describe names a node's type for an error.
 func describe(n ast.Node) string {
 	switch n.(type) {
@@ -245,9 +257,14 @@ func placeholderHint(path string) string {
 
 func (d *decoder) secret(into *Secret) func(ast.Node, string) {
 	return func(n ast.Node, path string) {
-		var s string
-		d.str(&s)(n, path)
-		*into = Secret(s)
+		switch n.(type) {
+		case *ast.StringNode, *ast.LiteralNode:
+			var s string
+			d.str(&s)(n, path)
+			*into = Secret(s)
+		default: // without showing what was found
+			d.problemAt(n.GetToken().Position, path, "must be text: write it in quotes")
+		}
 	}
 }
 
@@ -255,7 +272,7 @@ func (d *decoder) boolean(into *bool) func(ast.Node, string) {
 	return func(n ast.Node, path string) {
 		v, ok := n.(*ast.BoolNode)
 		if !ok {
-			d.problemAt(n.GetToken().Position, path, "must be true or false, found %s", describe(n))
+			d.problemAt(n.GetToken().Position, path, "must be true or false without quotes, found %q", n.GetToken().Value)
 			return
 		}
 		*into = v.Value
@@ -276,11 +293,11 @@ func (d *decoder) integer(least, most int64, set func(int64)) func(ast.Node, str
 			}
 		}
 		if !ok {
-			d.problemAt(n.GetToken().Position, path, "must be a whole number%s, found %s", unitHint(path), describe(n))
+			d.problemAt(n.GetToken().Position, path, "must be a whole number%s, found %q", unitHint(path), n.GetToken().Value)
 			return
 		}
 		if value < least || value > most {
-			d.problemAt(n.GetToken().Position, path, "must be from %d to %d%s, found %d", least, most, unitHint(path), value)
+			d.problemAt(n.GetToken().Position, path, "must be from %d to %d, found %d", least, most, value)
 			return
 		}
 		set(value)
@@ -289,7 +306,7 @@ func (d *decoder) integer(least, most int64, set func(int64)) func(ast.Node, str
 
 func unitHint(path string) string {
 	if strings.HasSuffix(path, "_size") {
-		return " of bytes"
+		return " of bytes, such as 134217728 for 128 MiB"
 	}
 	return ""
 }

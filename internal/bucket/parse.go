@@ -65,6 +65,11 @@ func ParseConfig(name string, data []byte, opts ParseOptions) (Config, []Warning
 	}
 	var kind string
 	var config ast.Node
+	if !isMapping(root) {
+		d.problemAt(root.GetToken().Position, "", "must hold the keys type and config, found %s", describe(root))
+		warnings, err := d.finish()
+		return Config{}, warnings, err
+	}
 	d.mapping(root, "", fields{
 		"type":   d.str(&kind),
 		"prefix": d.str(&cfg.Prefix),
@@ -253,7 +258,9 @@ func (d *decoder) validateEndpoint(c *S3Config) {
 		}
 		return
 	case strings.Contains(host, "://"):
-		d.problem("config.endpoint", "must be a host without scheme: %q; use insecure: true for plain HTTP", host[strings.Index(host, "://")+3:])
+		_, bare, _ := strings.Cut(host, "://")
+		bare, _, _ = strings.Cut(bare, "/")
+		d.problem("config.endpoint", "must be a host without scheme: %q; use insecure: true for plain HTTP", bare)
 		return
 	case strings.ContainsAny(host, "/?#@ "):
 		d.problem("config.endpoint", "must be a host or host:port only, without path")
