@@ -38,7 +38,7 @@ func run() int {
 		}
 		return usage(err)
 	}
-	cfg.Build = ops.ReadBuild(version)
+	cfg.Build, cfg.Now, cfg.Getenv = ops.ReadBuild(version), time.Now, os.Getenv
 	if *showVersion {
 		fmt.Println("fleetcost-agent", cfg.Build)
 		return 0
@@ -68,7 +68,6 @@ func run() int {
 	for _, w := range warnings {
 		logger.Warn("setting ignored", "reason", w)
 	}
-	cfg.Now, cfg.Getenv = time.Now, os.Getenv
 	ctx, stop := ops.SignalContext(context.Background())
 	defer stop()
 	if err := agent.Run(ctx, *cfg, logger); err != nil {

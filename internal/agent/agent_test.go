@@ -52,6 +52,7 @@ func TestValidateNamesTheSetting(t *testing.T) {
 	} {
 		fs := pflag.NewFlagSet("t", pflag.ContinueOnError)
 		cfg := Flags(fs)
+		cfg.Now = time.Now
 		if err := fs.Parse(c.args); err != nil {
 			t.Fatal(err)
 		}

@@ -173,8 +173,10 @@ func (c *Config) Validate() error {
 	if err := c.Pricing.Validate(); err != nil {
 		return fmt.Errorf("prices: %w", err)
 	}
-	if err := c.Prometheus.Validate(); err != nil {
-		return fmt.Errorf("prometheus: %w", err)
+	p := c.Prometheus
+	p.Now = c.Now
+	if err := p.Validate(); err != nil {
+		return err
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *Scenario) writeNodes(e *exposition) {
 	for _, n := range s.nodes {
 		e.series([]string{
 			"node", n.name, "kernel_version", "6.1.134-152.225.amzn2023.x86_64", "os_image", "Amazon Linux 2023.7",
-			"container_runtime_version", "containerd://1.7.27", "kubelet_version", "v1.33.0", "kubeproxy_version", "deprecated",
+			"container_runtime_version", "containerd://1.7.27", "kubelet_version", "v1.33.0-eks-802817d", "kubeproxy_version", "deprecated",
 			"provider_id", n.providerID, "pod_cidr", "", "system_uuid", n.uid, "internal_ip", n.ip,
 		}, while(n.from, n.to, 1))
 	}
