@@ -11,6 +11,8 @@ import (
 )
 
 func TestConfigRefuses(t *testing.T) {
+	someRates := pricing.DefaultRates()
+	someRates.CPUCoreHour = 0.03
 	for name, c := range map[string]struct {
 		config pricing.Config
 		want   string
@@ -22,7 +24,9 @@ func TestConfigRefuses(t *testing.T) {
 		"spot ratio":           {pricing.Config{SpotRatio: 1.5}, "spot_ratio is 1.5: give a fraction"},
 		"management":           {pricing.Config{ManagementHourly: ptr(-0.1)}, "management_hourly is -0.1: give a price per hour"},
 		"currency":             {pricing.Config{Currency: "$"}, `currency is "$": give a code of three capital letters`},
-		"rates in USD":         {pricing.Config{Currency: "EUR"}, "currency is EUR but the default rates are in USD: give rates in EUR"},
+		"rates in USD":         {pricing.Config{Currency: "EUR"}, "currency is EUR but the default rates are in USD: give all rates in EUR, or usd_exchange_rate"},
+		"default rates in USD": {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates()}, "currency is EUR but the default rates are in USD"},
+		"some rates in USD":    {pricing.Config{Currency: "EUR", Rates: someRates}, "rates.ram_gib_hour is 0.004237, the default in USD: give it in EUR too"},
 		"exchange of USD":      {pricing.Config{USDExchangeRate: 0.9}, "usd_exchange_rate is 0.9 but currency is USD: remove it or name the currency"},
 		"exchange rate":        {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates(), USDExchangeRate: -1}, "usd_exchange_rate is -1: give units of EUR per US dollar"},
 	} {
@@ -52,6 +56,14 @@ func TestCurrency(t *testing.T) {
 	changed := lookup(t, pricing.Config{Currency: "EUR", Rates: rates, USDExchangeRate: 0.9})
 	if p := changed.Node(n); p.Source != "book:aws/us-east-1" || total(p) != units(0.096*0.9) {
 		t.Errorf("%v from %s", total(p), p.Source)
+	}
+}
+
+func TestExchangedDefaults(t *testing.T) {
+	l := lookup(t, pricing.Config{Currency: "EUR", USDExchangeRate: 0.9, Rates: pricing.DefaultRates()})
+	unknown := machine("AWS", "us-east-1", "unheard.of", 2, 8, 0)
+	if p, want := l.Node(unknown), units(0.9*(2*0.031611+8*0.004237)); p.Source != "default" || total(p) != want {
+		t.Errorf("%v from %s, want %v", total(p), p.Source, want)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestModelPageListsRates(t *testing.T) {
 	}
 	rates := DefaultRates()
 	for _, r := range rates.named() {
-		line := fmt.Sprintf("| `%s` | %s | ", r.Name, strconv.FormatFloat(r.Value, 'f', -1, 64))
+		line := fmt.Sprintf("| `%s` | %s | ", r.name, strconv.FormatFloat(*r.value, 'f', -1, 64))
 		if !strings.Contains(string(page), line) {
 			t.Errorf("docs/model.md lacks %q", line)
 		}

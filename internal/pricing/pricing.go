@@ -38,12 +38,12 @@ const maxHourly = 1e6
 // Config is what an operator may say about prices.
 type Config struct {
 	// Currency is the ISO 4217 code of every price given here and in the
-	// source's price metrics; "" is USD. The embedded books are in USD: with
-	// another currency they are used only if USDExchangeRate is set, and Rates
-	// must be given.
+	// source's price metrics; "" is USD. The embedded books and DefaultRates are
+	// in USD: with another currency, Rates or USDExchangeRate must be given, and
+	// the books are used only with the latter.
 	Currency string `yaml:"currency"`
 	// USDExchangeRate is units of Currency per US dollar. It applies to the
-	// embedded books only.
+	// embedded books and to DefaultRates, never to Rates that were given.
 	USDExchangeRate float64 `yaml:"usd_exchange_rate"`
 	// Rates are used where nothing else has a price. The zero value means
 	// DefaultRates; otherwise every field is taken as it is.
@@ -130,32 +130,60 @@ func DefaultRates() Rates {
 	}
 }
 
+type namedRate struct {
+	name  string
+	value *float64
+}
+
+// leftInUSD finds rates that still are the default ones although others were
+// given in another currency. Those with few digits may be the same by chance.
+func (r Rates) leftInUSD(currency string) []error {
+	var errs []error
+	for _, name := range []string{"cpu_core_hour", "ram_gib_hour", "spot_cpu_core_hour", "spot_ram_gib_hour", "storage_gib_hour"} {
+		if v := r.byName(name); v == DefaultRates().byName(name) {
+			errs = append(errs, fmt.Errorf("rates.%s is %v, the default in USD: give it in %s too", name, v, currency))
+		}
+	}
+	return errs
+}
+
+func (r Rates) byName(name string) float64 {
+	for _, x := range r.named() {
+		if x.name == name {
+			return *x.value
+		}
+	}
+	return 0
+}
+
+// times returns the rates in another currency.
+func (r Rates) times(exchange float64) Rates {
+	for _, x := range r.named() {
+		*x.value *= exchange
+	}
+	return r
+}
+
 // named lists the rates with the names an operator knows them by.
-func (r *Rates) named() []struct {
-	Name  string
-	Value float64
-} {
-	return []struct {
-		Name  string
-		Value float64
-	}{
-		{"cpu_core_hour", r.CPUCoreHour},
-		{"ram_gib_hour", r.RAMGiBHour},
-		{"gpu_hour", r.GPUHour},
-		{"spot_cpu_core_hour", r.SpotCPUCoreHour},
-		{"spot_ram_gib_hour", r.SpotRAMGiBHour},
-		{"storage_gib_hour", r.StorageGiBHour},
-		{"boot_disk_gib_hour", r.BootDiskGiBHour},
-		{"load_balancer_hour", r.LoadBalancerHour},
-		{"eks_hour", r.EKSHour},
-		{"aks_hour", r.AKSHour},
-		{"gke_hour", r.GKEHour},
-		{"fargate_cpu_core_hour", r.FargateCPUCoreHour},
-		{"fargate_ram_gib_hour", r.FargateRAMGiBHour},
-		{"autopilot_cpu_core_hour", r.AutopilotCPUCoreHour},
-		{"autopilot_ram_gib_hour", r.AutopilotRAMGiBHour},
-		{"aci_cpu_core_hour", r.ACICPUCoreHour},
-		{"aci_ram_gib_hour", r.ACIRAMGiBHour},
+func (r *Rates) named() []namedRate {
+	return []namedRate{
+		{"cpu_core_hour", &r.CPUCoreHour},
+		{"ram_gib_hour", &r.RAMGiBHour},
+		{"gpu_hour", &r.GPUHour},
+		{"spot_cpu_core_hour", &r.SpotCPUCoreHour},
+		{"spot_ram_gib_hour", &r.SpotRAMGiBHour},
+		{"storage_gib_hour", &r.StorageGiBHour},
+		{"boot_disk_gib_hour", &r.BootDiskGiBHour},
+		{"load_balancer_hour", &r.LoadBalancerHour},
+		{"eks_hour", &r.EKSHour},
+		{"aks_hour", &r.AKSHour},
+		{"gke_hour", &r.GKEHour},
+		{"fargate_cpu_core_hour", &r.FargateCPUCoreHour},
+		{"fargate_ram_gib_hour", &r.FargateRAMGiBHour},
+		{"autopilot_cpu_core_hour", &r.AutopilotCPUCoreHour},
+		{"autopilot_ram_gib_hour", &r.AutopilotRAMGiBHour},
+		{"aci_cpu_core_hour", &r.ACICPUCoreHour},
+		{"aci_ram_gib_hour", &r.ACIRAMGiBHour},
 	}
 }
 
@@ -164,8 +192,8 @@ func (r *Rates) named() []struct {
 func (c Config) Validate() error {
 	var errs []error
 	for _, r := range c.Rates.named() {
-		if !(r.Value >= 0 && r.Value <= maxHourly) {
-			errs = append(errs, fmt.Errorf("rates.%s is %v: give a price per hour from 0 to %d", r.Name, r.Value, int(maxHourly)))
+		if !(*r.value >= 0 && *r.value <= maxHourly) {
+			errs = append(errs, fmt.Errorf("rates.%s is %v: give a price per hour from 0 to %d", r.name, *r.value, int(maxHourly)))
 		}
 	}
 	for _, f := range []struct {
@@ -187,11 +215,16 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("currency is %q: give a code of three capital letters, such as USD or EUR", c.Currency))
 	case currency == BookCurrency && c.USDExchangeRate != 0 && c.USDExchangeRate != 1:
 		errs = append(errs, fmt.Errorf("usd_exchange_rate is %v but currency is USD: remove it or name the currency", c.USDExchangeRate))
-	case currency != BookCurrency && c.Rates == Rates{}:
-		errs = append(errs, fmt.Errorf("currency is %s but the default rates are in USD: give rates in %s", currency, currency))
+	case currency != BookCurrency && c.defaultRates() && c.USDExchangeRate == 0:
+		errs = append(errs, fmt.Errorf("currency is %s but the default rates are in USD: give all rates in %s, or usd_exchange_rate", currency, currency))
+	case currency != BookCurrency && !c.defaultRates():
+		errs = append(errs, c.Rates.leftInUSD(currency)...)
 	}
 	return errors.Join(errs...)
 }
+
+// defaultRates tells whether the operator gave no rates.
+func (c Config) defaultRates() bool { return c.Rates == Rates{} || c.Rates == DefaultRates() }
 
 func (c Config) currency() string {
 	if c.Currency == "" {
@@ -230,15 +263,15 @@ func New(c Config) (*Lookup, error) {
 		keep:       (1 - c.Discount) * (1 - c.NegotiatedDiscount),
 		management: c.ManagementHourly, spotRatio: c.SpotRatio,
 	}
-	if l.rates == (Rates{}) {
-		l.rates = DefaultRates()
-	}
-	if l.spotRatio == 0 && l.rates.CPUCoreHour > 0 {
-		l.spotRatio = min(1, l.rates.SpotCPUCoreHour/l.rates.CPUCoreHour)
-	}
 	exchange := c.USDExchangeRate
 	if l.currency == BookCurrency {
 		exchange = 1
+	}
+	if c.defaultRates() {
+		l.rates = DefaultRates().times(exchange)
+	}
+	if l.spotRatio == 0 && l.rates.CPUCoreHour > 0 {
+		l.spotRatio = min(1, l.rates.SpotCPUCoreHour/l.rates.CPUCoreHour)
 	}
 	var err error
 	if l.books, err = openLibrary(exchange); err != nil {
