@@ -3,6 +3,7 @@ package push_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,30 @@ var (
 	noon     = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	midnight = cost.DayOf(noon).FirstHour()
 )
+
+var liveKey = costfile.LiveKey(costfile.AllocationData, cluster)
+
+// problems pushes and returns those that status.json then tells of.
+func problems(t testing.TB, p *push.Pusher, b bucket.Bucket) map[string]costfile.Problem {
+	t.Helper()
+	if _, err := p.Push(context.Background(), nil); err != nil {
+		t.Logf("push: %v", err)
+	}
+	out := map[string]costfile.Problem{}
+	for _, x := range status(t, b).Problems {
+		out[x.Code] = x
+	}
+	return out
+}
+
+func status(t testing.TB, b bucket.Bucket) costfile.Status {
+	t.Helper()
+	data, err := raw(b, costfile.StatusKey(cluster))
+	must(t, err)
+	var st costfile.Status
+	must(t, json.Unmarshal(data, &st))
+	return st
+}
 
 // clock is a clock that the test moves.
 type clock struct{ t time.Time }
