@@ -60,6 +60,94 @@ func TestSharedDatabase(t *testing.T) {
 // run between two scrapes, and runs of a crash loop that one scrape meets.
 func unseen(k simulate.ContainerKey) bool { return k.Container == "report" || k.Container == "looper" }
 
+// TestScenarioAssets compares nodes, volumes and balancers, and who holds them.
+func TestScenarioAssets(t *testing.T) {
+	s := simulate.Small(3)
+	w := cost.Window{Start: s.Start, End: s.Start + cost.Hour(s.Hours)}
+	rates := simulate.Rates{Node: simulate.NodeRates{CPUCoreHour: 1, RAMGiBHour: 1, GPUHour: 1}, DiskGiBHour: 1, LoadBalancerHour: 1, BootDiskGiBHour: 1, ManagementHour: 1}
+	truth := s.Truth(w, rates)
+	p := servers.StartPrometheus(t, func(w io.Writer) error { return s.Scrape(w, simulate.Scrape{Prices: &rates}) })
+	const gib = float64(1 << 30)
+	nodes, disks, balancers, unmounted, pv, lb := map[string]simulate.Cost{}, map[string]float64{}, map[string]float64{}, map[string]simulate.Cost{}, map[string]float64{}, map[string]float64{}
+	var overhead float64
+	for _, u := range hours(t, newSource(t, p.URL(), nil), w) {
+		for _, n := range u.Nodes {
+			c := nodes[n.AssetID]
+			c.CPU += float64(n.CPUCapacity) / 3600e6
+			c.RAM += float64(n.RAMCapacity) / 3600 / gib
+			c.GPU += float64(n.GPUCapacity) / 3600e6
+			nodes[n.AssetID] = c
+			overhead += float64(n.BootDisk) / 3600 / gib
+			if n.Price == nil || n.Price.CPUCoreHour != 1 {
+				t.Errorf("node %s has the price %+v", n.Name, n.Price)
+			}
+		}
+		for _, v := range u.Volumes {
+			perWeight := float64(v.Capacity) / 3600 / gib / (float64(v.Span.Seconds) * 1e6)
+			if v.Kind != cost.VolumeBlock {
+				perWeight = 0
+			}
+			weight := v.Unmounted
+			for _, x := range v.Shares {
+				pv[u.Containers[x.Container].Namespace] += float64(x.Weight) * perWeight
+				weight += x.Weight
+			}
+			if weight != int64(v.Span.Seconds)*1e6 {
+				t.Errorf("weights of %s add up to %d, want %d s", v.Name, weight, v.Span.Seconds)
+			}
+			c := unmounted[v.ClaimNamespace]
+			c.PV += float64(v.Unmounted) * perWeight
+			unmounted[v.ClaimNamespace] = c
+			disks[v.AssetID] += float64(weight) * perWeight
+		}
+		for _, b := range u.LoadBalancers {
+			for _, x := range b.Shares {
+				lb[u.Containers[x.Container].Namespace] += float64(x.Weight) / 3600e6
+				balancers[b.AssetID] += float64(x.Weight) / 3600e6
+			}
+			for _, x := range b.Unmounted {
+				c := unmounted[x.Namespace]
+				c.LB += float64(x.Weight) / 3600e6
+				unmounted[x.Namespace] = c
+				balancers[b.AssetID] += float64(x.Weight) / 3600e6
+			}
+			if b.PriceHour == nil || *b.PriceHour != 1 {
+				t.Errorf("balancer %s has no price", b.Name)
+			}
+		}
+		overhead += float64(u.Management[0].Span.Seconds) / 3600
+	}
+	near := func(what string, have, want float64) {
+		t.Helper()
+		if math.Abs(have-want) > 0.0005*want+1e-9 {
+			t.Errorf("%s is %.6g, want %.6g", what, have, want)
+		}
+	}
+	for id, n := range truth.Nodes {
+		near("CPU of "+n.Name, nodes[id].CPU, n.Cost.CPU)
+		near("RAM of "+n.Name, nodes[id].RAM, n.Cost.RAM)
+		near("GPU of "+n.Name, nodes[id].GPU, n.Cost.GPU)
+	}
+	for id, v := range truth.Volumes {
+		near("volume "+v.Name, disks[id], v.Cost)
+	}
+	for id, b := range truth.Balancers {
+		near("balancer "+b.Name, balancers[id], b.Cost)
+	}
+	for ns, c := range truth.Unmounted {
+		near("unmounted volumes of "+ns, unmounted[ns].PV, c.PV)
+		near("unmounted balancers of "+ns, unmounted[ns].LB, c.LB)
+	}
+	for ns, c := range truth.Namespaces {
+		near("volumes of "+ns, pv[ns], c.PV)
+		near("balancers of "+ns, lb[ns], c.LB)
+	}
+	near("overhead", overhead, truth.Overhead)
+	if len(nodes) != len(truth.Nodes) || len(disks) != len(truth.Volumes) || len(balancers) != len(truth.Balancers) {
+		t.Errorf("%d nodes, %d volumes, %d balancers; want %d, %d, %d", len(nodes), len(disks), len(balancers), len(truth.Nodes), len(truth.Volumes), len(truth.Balancers))
+	}
+}
+
 func compareQuantities(t *testing.T, s *simulate.Scenario, w cost.Window, got map[cost.Hour]cost.HourUsage, tolerance float64) {
 	t.Helper()
 	truth := s.Truth(w, simulate.Rates{})
