@@ -148,7 +148,7 @@ func testNoLostUpdate(t *testing.T, b bucket.Bucket) {
 	for w := range writers {
 		wg.Go(func() {
 			for l := range lines {
-				if err := appendLine(t.Context(), b, "log", fmt.Sprintf("%d.%d\n", w, l)); err != nil {
+				if err := AppendLine(t.Context(), b, "log", fmt.Sprintf("%d.%d\n", w, l)); err != nil {
 					t.Errorf("writer %d: %v", w, err)
 					return
 				}
@@ -169,7 +169,9 @@ func testNoLostUpdate(t *testing.T, b bucket.Bucket) {
 	}
 }
 
-func appendLine(ctx context.Context, b bucket.Bucket, key, line string) error {
+// AppendLine adds a line to an object as a well-behaved writer does: it reads,
+// adds, and puts under the ETag it read, again while somebody else was faster.
+func AppendLine(ctx context.Context, b bucket.Bucket, key, line string) error {
 	for range 1000 {
 		r, o, err := b.Get(ctx, key)
 		if err != nil {
