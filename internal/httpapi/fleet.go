@@ -24,18 +24,17 @@ type Fleet interface {
 
 // FleetStatus is the data of /api/v1/fleet.
 type FleetStatus struct {
-	Now          time.Time       `json:"now"`
-	Ready        bool            `json:"ready" doc:"what the bucket held at start is loaded"`
-	Progress     string          `json:"progress,omitempty"`
-	DataVersion  string          `json:"dataVersion"`
-	Bucket       string          `json:"bucket" doc:"where the objects lie, without secrets"`
-	Version      string          `json:"version" doc:"of the server"`
-	Currency     string          `json:"currency"`
-	LastSync     *time.Time      `json:"lastSync,omitempty"`
-	SyncError    string          `json:"syncError,omitempty"`
-	DefaultShare float64         `json:"defaultShare" doc:"share of the last day's asset cost that rests on default prices, 0 to 1"`
-	Clusters     []ClusterStatus `json:"clusters"`
-	Quarantine   []Quarantined   `json:"quarantine" doc:"objects that were refused, and why"`
+	Now         time.Time       `json:"now"`
+	Ready       bool            `json:"ready" doc:"what the bucket held at start is loaded"`
+	Progress    string          `json:"progress,omitempty"`
+	DataVersion string          `json:"dataVersion"`
+	Bucket      string          `json:"bucket" doc:"where the objects lie, without secrets"`
+	Version     string          `json:"version" doc:"of the server"`
+	Currency    string          `json:"currency"`
+	LastSync    *time.Time      `json:"lastSync,omitempty"`
+	SyncError   string          `json:"syncError,omitempty"`
+	Clusters    []ClusterStatus `json:"clusters"`
+	Quarantine  []Quarantined   `json:"quarantine" doc:"objects that were refused, and why"`
 }
 
 // ClusterStatus is one cluster of the fleet.

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+)
+
+func newClusters(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clusters",
+		Short: "The clusters of the fleet: who pushes what, how fresh and how complete",
+		Args:  noCommand,
+	}
+	list := newClustersList(env)
+	cmd.RunE = list.RunE
+	cmd.Flags().AddFlagSet(list.Flags())
+	cmd.AddCommand(list, newClustersRetire(env))
+	return cmd
+}
+
+func newClustersList(env *Env) *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the clusters",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return listClusters(cmd.Context(), env, &r) },
+	}
+	r.register(cmd.Flags())
+	return cmd
+}
+
+// fleet is what the table shows of /api/v1/fleet.
+type fleet struct {
+	Currency   string         `json:"currency"`
+	SyncError  string         `json:"syncError"`
+	Clusters   []fleetCluster `json:"clusters"`
+	Quarantine []struct {
+		Key    string `json:"key"`
+		Reason string `json:"reason"`
+	} `json:"quarantine"`
+}
+
+type fleetCluster struct {
+	ID            string      `json:"id"`
+	State         string      `json:"state"`
+	Provider      string      `json:"provider"`
+	Region        string      `json:"region"`
+	AgentVersion  string      `json:"agentVersion"`
+	OwnerUID      string      `json:"ownerUid"`
+	Source        string      `json:"source"`
+	Currency      string      `json:"currency"`
+	LastPush      string      `json:"lastPush"`
+	LastHour      string      `json:"lastHour"`
+	HoursExpected int64       `json:"hoursExpected"`
+	HoursPresent  int64       `json:"hoursPresent"`
+	Rows          int64       `json:"rows"`
+	Bytes         int64       `json:"bytes"`
+	DefaultShare  json.Number `json:"defaultShare"`
+	Problems      []problem   `json:"problems"`
+	Missing       []problem   `json:"missing"`
+}
+
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func listClusters(ctx context.Context, env *Env, r *remote) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	c, err := r.client(env)
+	if err != nil {
+		return err
+	}
+	body, err := c.get(ctx, "/api/v1/fleet", nil)
+	if err != nil {
+		return err
+	}
+	ans, err := decode[fleet](body)
+	if err != nil {
+		return err
+	}
+	switch r.output {
+	case outJSON, outYAML:
+		err = dump(env.Stdout, r.output, body)
+	case outCSV:
+		err = clustersCSV(env, ans.Data.Clusters)
+	default:
+		clustersTable(env, &ans.Data, r.output == outWide)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range ans.Data.Clusters {
+		if k := &ans.Data.Clusters[i]; k.HoursPresent < k.HoursExpected && !r.allowPartial {
+			return errPartial
+		}
+	}
+	return nil
+}
+
+func clustersTable(env *Env, f *fleet, wide bool) {
+	header := []string{"CLUSTER", "STATE", "LAST PUSH", "LAST HOUR", "PROBLEMS"}
+	if wide {
+		header = append(header, "PROVIDER", "REGION", "SOURCE", "AGENT", "OWNER")
+	}
+	numbers := []string{"HOURS", "COMPLETE", "ROWS", "AT DEFAULT PRICES"}
+	t := newTable(env, append(header, numbers...), len(numbers))
+	for i := range f.Clusters {
+		k := &f.Clusters[i]
+		row := table.Row{k.ID, k.State, dash(k.LastPush), dash(k.LastHour), dash(problems(k))}
+		if wide {
+			row = append(row, dash(k.Provider), dash(k.Region), dash(k.Source), dash(k.AgentVersion), dash(k.OwnerUID))
+		}
+		share := "-"
+		if k.DefaultShare != "" {
+			share = percent(k.DefaultShare)
+		}
+		t.AppendRow(append(row, fmt.Sprintf("%d/%d", k.HoursPresent, k.HoursExpected), ratio(k.HoursPresent, k.HoursExpected),
+			group(strconv.FormatInt(k.Rows, 10)), share))
+	}
+	t.Render()
+	for _, q := range f.Quarantine {
+		fmt.Fprintf(env.Stdout, "\nquarantined: %s: %s\n", q.Key, q.Reason)
+	}
+	if f.SyncError != "" {
+		fmt.Fprintln(env.Stderr, "warning: the server cannot read the bucket: "+f.SyncError)
+	}
+}
+
+func problems(k *fleetCluster) string {
+	var codes []string
+	for _, p := range k.Problems {
+		codes = append(codes, p.Code)
+	}
+	for _, p := range k.Missing {
+		codes = append(codes, "no "+p.Code)
+	}
+	return strings.Join(codes, ", ")
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func ratio(have, of int64) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(have)/float64(of))
+}
+
+func clustersCSV(env *Env, clusters []fleetCluster) error {
+	w := csv.NewWriter(env.Stdout)
+	_ = w.Write([]string{ // w.Error tells
+		"cluster", "state", "provider", "region", "source", "agentVersion", "ownerUid", "currency", "lastPush", "lastHour",
+		"hoursExpected", "hoursPresent", "rows", "bytes", "defaultShare", "problems",
+	})
+	for i := range clusters {
+		k := &clusters[i]
+		_ = w.Write([]string{
+			k.ID, k.State, k.Provider, k.Region, k.Source, k.AgentVersion, k.OwnerUID, k.Currency, k.LastPush, k.LastHour,
+			strconv.FormatInt(k.HoursExpected, 10), strconv.FormatInt(k.HoursPresent, 10), strconv.FormatInt(k.Rows, 10),
+			strconv.FormatInt(k.Bytes, 10), k.DefaultShare.String(), problems(k),
+		})
+	}
+	w.Flush()
+	return w.Error()
+}
+
+func newClustersRetire(env *Env) *cobra.Command {
+	var server, at string
+	cmd := &cobra.Command{
+		Use:   "retire ID",
+		Short: "Tell that a cluster ended, so that it no longer counts as silent",
+		Long: `Tell that a cluster ended: nothing is expected of it after --at. What it cost
+until then stays. The retirement is kept in the bucket, so every server of the
+fleet knows it; it can be repeated with another moment.`,
+		Example: `  fleetcost clusters retire staging-old --at 2026-11-01`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{fmt.Errorf("%s takes one cluster id", cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := (&remote{server: server}).client(env)
+			if err != nil {
+				return err
+			}
+			q := params{}
+			q.set("at", at)
+			body, err := c.do(cmd.Context(), http.MethodPost, "/api/v1/clusters/"+url.PathEscape(args[0])+"/retire", url.Values(q))
+			if err != nil {
+				return err
+			}
+			ans, err := decode[struct{ ID, At string }](body)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "cluster %s is retired at %s\n", ans.Data.ID, ans.Data.At)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&server, "server", DefaultServer, "URL of the fleetcost server")
+	cmd.Flags().StringVar(&at, "at", "", "when it ended: 2026-11-01T00:00:00Z or 2026-11-01; default: now")
+	return cmd
+}

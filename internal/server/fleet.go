@@ -1,0 +1,179 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/costfile"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
+	"github.com/fleetcost/fleetcost/internal/ingest"
+	"github.com/fleetcost/fleetcost/internal/store"
+)
+
+// silentAfter is how long after its last hour a cluster counts as silent.
+const silentAfter = 2 * time.Hour
+
+// The states of a cluster.
+const (
+	stateFresh   = "fresh"
+	stateSilent  = "silent"
+	stateRetired = "retired"
+	stateEmpty   = "empty" // it has a status, but no hour
+)
+
+// fleet is the API's view of ingest and of the retirements.
+type fleet struct{ s *Server }
+
+// Fleet implements httpapi.Fleet.
+func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
+	s := f.s
+	views, err := s.ingest.Fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	version, err := s.store.DataVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now().UTC()
+	out := &httpapi.FleetStatus{
+		Now: now, Ready: s.ready.Load(), Progress: progressLine(s.ingest.Progress()), DataVersion: version,
+		Bucket: s.bucket.String(), Version: s.cfg.Build.Version,
+		Clusters: make([]httpapi.ClusterStatus, 0, len(views)), Quarantine: []httpapi.Quarantined{},
+	}
+	if last := s.last.Load(); last != nil {
+		out.LastSync = &last.at
+		if last.err != nil {
+			out.SyncError = last.err.Error()
+		}
+	}
+	currencies := map[string]int{}
+	for i := range views {
+		v := &views[i]
+		at, retired := s.retired.at(v.ClusterID)
+		c := clusterStatus(v, now, at, retired)
+		if c.Currency != "" {
+			currencies[c.Currency]++
+		}
+		out.Clusters = append(out.Clusters, c)
+		for _, q := range v.Quarantined {
+			out.Quarantine = append(out.Quarantine, httpapi.Quarantined{Key: q.Key, Cluster: v.ClusterID, Reason: q.Reason, Since: moment(q.Since)})
+		}
+	}
+	for _, cur := range slices.Sorted(maps.Keys(currencies)) {
+		if out.Currency == "" || currencies[cur] > currencies[out.Currency] {
+			out.Currency = cur
+		}
+	}
+	return out, nil
+}
+
+// Retire implements httpapi.Fleet.
+func (f *fleet) Retire(ctx context.Context, id string, at time.Time) (known bool, err error) {
+	views, err := f.s.ingest.Fleet(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(views, func(v ingest.ClusterView) bool { return v.ClusterID == id }) {
+		return false, nil
+	}
+	return true, f.s.retired.retire(ctx, id, at, f.s.cfg.Now())
+}
+
+func clusterStatus(v *ingest.ClusterView, now, retiredAt time.Time, retired bool) httpapi.ClusterStatus {
+	c := httpapi.ClusterStatus{
+		ID: v.ClusterID, Currency: v.Currency, Rows: v.Rows, Bytes: v.Bytes, State: stateEmpty,
+		Days: []httpapi.DayCoverage{}, Problems: []httpapi.FleetProblem{}, Missing: []httpapi.FleetProblem{},
+	}
+	if o := v.Owner; o != nil {
+		c.OwnerUID, c.OwnerProof = o.UID, string(o.Proof)
+	}
+	if v.Status != nil {
+		describe(&c, v.Status)
+	}
+	for _, key := range slices.Sorted(maps.Keys(v.Errors)) {
+		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: "unreadable", Message: key + ": " + v.Errors[key]})
+	}
+	for _, q := range v.Quarantined {
+		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: "quarantined", Message: q.Key + ": " + q.Reason, Since: moment(q.Since)})
+	}
+	if retired {
+		c.RetiredAt, c.State = moment(retiredAt), stateRetired
+	}
+	if len(v.Days) == 0 {
+		return c
+	}
+	gone := v.LastHour.End()
+	c.FirstHour, c.LastHour = moment(v.FirstHour.Start()), moment(gone)
+	expected := cost.Window{Start: v.FirstHour, End: cost.HourOf(now.Add(-settle))}
+	switch {
+	case retired:
+		expected.End = min(expected.End, cost.HourOf(retiredAt))
+	case now.Sub(gone) > silentAfter:
+		c.State, c.SilentSince = stateSilent, moment(gone)
+	default:
+		c.State = stateFresh
+	}
+	coverDays(&c, v.Days, expected)
+	return c
+}
+
+// coverDays fills the days from the first to the last expected one, also those
+// of which nothing is there: a gap must be seen.
+func coverDays(c *httpapi.ClusterStatus, days []store.DayCoverage, expected cost.Window) {
+	have := make(map[cost.Day]store.DayCoverage, len(days))
+	all := expected.Days()
+	for _, d := range days {
+		have[d.Day] = d
+		if !slices.Contains(all, d.Day) {
+			all = append(all, d.Day)
+		}
+	}
+	slices.Sort(all)
+	for _, day := range all {
+		d := have[day]
+		first := day.FirstHour()
+		want := expected.Intersect(cost.Window{Start: first, End: first + 24}).Hours()
+		c.Days = append(c.Days, httpapi.DayCoverage{
+			Date: day.String(), HoursExpected: int(want), HoursPresent: d.Hours, PartialHours: d.PartialHours,
+			CoverageSeconds: d.CoverageSeconds, Rows: d.Rows,
+		})
+		c.HoursExpected += want
+		c.HoursPresent += min(want, int64(d.Hours))
+	}
+}
+
+// describe copies what the agent says of itself.
+func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
+	c.AgentVersion, c.Provider, c.Region, c.Source = s.AgentVersion, s.Provider, s.Region, s.Source.Kind
+	c.StartedAt, c.LastPush = moment(s.StartedAt), moment(s.PushedAt)
+	if c.Currency == "" {
+		c.Currency = s.Currency
+	}
+	if c.OwnerUID == "" {
+		c.OwnerUID = s.OwnerUID
+	}
+	c.DefaultShare = s.Prices.DefaultShare
+	if b := s.Backfill; b != nil {
+		c.BackfillHours, c.BackfillDone = b.Hours, b.Done
+	}
+	c.SpoolDays, c.DroppedHours = s.Spool.Days, s.Spool.Dropped
+	for _, p := range s.Problems {
+		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: p.Code, Message: p.Message, Fix: p.Fix, Since: moment(p.Since)})
+	}
+	for _, m := range s.Source.Missing {
+		c.Missing = append(c.Missing, httpapi.FleetProblem{Code: m.Metric, Message: m.Effect, Fix: m.Fix})
+	}
+}
+
+// moment is a time for JSON; nil when unknown.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

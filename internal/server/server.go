@@ -1,0 +1,188 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
+	"github.com/fleetcost/fleetcost/internal/ingest"
+	"github.com/fleetcost/fleetcost/internal/ops"
+	"github.com/fleetcost/fleetcost/internal/query"
+	"github.com/fleetcost/fleetcost/internal/store"
+	"github.com/fleetcost/fleetcost/ui"
+)
+
+// Server is an open server. New opens it, Run runs and closes it.
+type Server struct {
+	cfg      Config
+	logger   *slog.Logger
+	bucket   bucket.Bucket
+	store    *store.Store
+	ingest   *ingest.Ingester
+	retired  *retirements
+	handler  http.Handler
+	listener net.Listener
+	closers  []func() error
+
+	ready atomic.Bool // what the bucket held at start is loaded
+	last  atomic.Pointer[lastSync]
+}
+
+// lastSync is how the last look at the bucket ended.
+type lastSync struct {
+	at  time.Time
+	err error
+}
+
+// New opens the bucket and the store and listens; nothing is loaded or
+// answered until Run. On an error everything opened is closed again.
+func New(ctx context.Context, cfg Config) (s *Server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = func(string) string { return "" }
+	}
+	s = &Server{cfg: cfg, logger: cfg.Logger.With("component", "server")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	reg := ops.NewRegistry("server", cfg.Build)
+	if err := s.openBucket(ctx, reg); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, store.Config{
+		Path: filepath.Join(cfg.DataDir, "store.duckdb"), Threads: cfg.Threads, MemoryLimit: cfg.MemoryLimit,
+		Logger: cfg.Logger.With("component", "store"),
+	}); err != nil {
+		return nil, fmt.Errorf("open the store below --data-dir %s: %w", cfg.DataDir, err)
+	}
+	s.closers = append(s.closers, s.store.Close)
+	if s.ingest, err = ingest.New(ctx, ingest.Config{
+		CacheDir: filepath.Join(cfg.DataDir, "cache"), HourlyDays: cfg.HourlyDays, DailyDays: cfg.DailyDays,
+		SweepEvery: cfg.SweepInterval, Currency: cfg.Currency, Now: cfg.Now,
+	}, s.bucket, s.store, cfg.Logger.With("component", "ingest"), reg); err != nil {
+		return nil, fmt.Errorf("set up ingest: %w", err)
+	}
+	s.retired = newRetirements(s.bucket)
+	if s.handler, err = s.newHandler(reg); err != nil {
+		return nil, err
+	}
+	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; is another server running? --listen chooses another address", cfg.Listen, err)
+	}
+	return s, nil
+}
+
+func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) error {
+	if s.cfg.Bucket != nil {
+		s.bucket = s.cfg.Bucket
+		return nil
+	}
+	text, err := os.ReadFile(s.cfg.StorageConfig)
+	if err != nil {
+		return fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
+	}
+	bc, warnings, err := bucket.ParseConfig(s.cfg.StorageConfig, text, bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig})
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		s.logger.Warn("storage config", "warning", w.String())
+	}
+	s.bucket, err = bucket.Open(ctx, bc, bucket.Deps{
+		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.bucket.Close)
+	return nil
+}
+
+func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
+	labels := query.DefaultLabelAliases()
+	for name, list := range s.cfg.LabelAliases {
+		labels[name] = strings.Split(list, "|")
+	}
+	cache := int64(s.cfg.CacheMiB) << 20
+	if cache == 0 {
+		cache = -1
+	}
+	engine, err := query.New(s.store, s.ingest, query.Config{
+		LabelAliases: labels, Now: s.cfg.Now, Retired: s.retired.at, Settle: settle, CacheBytes: cache,
+		Logger: s.cfg.Logger.With("component", "query"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the query engine: %w", err)
+	}
+	page, err := ui.Handler()
+	if err != nil {
+		return nil, fmt.Errorf("open the web page: %w", err)
+	}
+	api, err := httpapi.New(httpapi.Config{
+		Questions: engine, Fleet: &fleet{s}, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
+		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
+		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
+	}, func(mux *http.ServeMux) {
+		ops.RegisterProbes(mux, reg, func() (bool, any) { return s.ready.Load(), s.readiness() })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the API: %w", err)
+	}
+	return api.Handler()
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run loads the bucket, keeps following it, and answers, until ctx ends or one
+// of these fails for good; then it closes everything.
+func (s *Server) Run(ctx context.Context) error {
+	g := ops.NewGroup(ctx, s.logger)
+	g.AddHTTP("api", s.listener, s.handler, s.cfg.StopGrace)
+	g.Add("ingest", s.follow)
+	g.Add("progress", s.showProgress)
+	s.logger.Info("listening", "address", s.Addr().String(), "bucket", s.bucket.String(), "version", s.cfg.Build.Version)
+	err := g.Run()
+	return errors.Join(err, s.close())
+}
+
+// Run opens a server and runs it until ctx ends.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// close closes what was opened, last first. The listener is the group's once
+// Run began; closing it again is no error of ours.
+func (s *Server) close() error {
+	var errs []error
+	if s.listener != nil {
+		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
