@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/fleetcost/fleetcost/internal/pricing"
 )
 
@@ -17,18 +15,18 @@ func TestConfigRefuses(t *testing.T) {
 		config pricing.Config
 		want   string
 	}{
-		"negative rate":        {pricing.Config{Rates: pricing.Rates{CPUCoreHour: -1}}, "pricing: rates.cpu_core_hour is -1: give a price per hour from 0 to 1000000"},
-		"rate NaN":             {pricing.Config{Rates: pricing.Rates{GPUHour: math.NaN()}}, "rates.gpu_hour is NaN"},
+		"negative rate":        {pricing.Config{Rates: pricing.Rates{CPUCoreHour: -1}}, "pricing: rate-cpu is -1: give a price per hour from 0 to 1000000"},
+		"rate NaN":             {pricing.Config{Rates: pricing.Rates{GPUHour: math.NaN()}}, "rate-gpu is NaN"},
 		"discount in per cent": {pricing.Config{Discount: 30}, "discount is 30: give a fraction from 0 to 1, so 0.3 for 30 %"},
-		"negotiated discount":  {pricing.Config{NegotiatedDiscount: -0.1}, "negotiated_discount is -0.1: give a fraction"},
-		"spot ratio":           {pricing.Config{SpotRatio: 1.5}, "spot_ratio is 1.5: give a fraction"},
-		"management":           {pricing.Config{ManagementHourly: ptr(-0.1)}, "management_hourly is -0.1: give a price per hour"},
+		"negotiated discount":  {pricing.Config{NegotiatedDiscount: -0.1}, "negotiated-discount is -0.1: give a fraction"},
+		"spot ratio":           {pricing.Config{SpotRatio: 1.5}, "spot-ratio is 1.5: give a fraction"},
+		"management":           {pricing.Config{ManagementHourly: ptr(-0.1)}, "management-hourly is -0.1: give a price per hour"},
 		"currency":             {pricing.Config{Currency: "$"}, `currency is "$": give a code of three capital letters`},
-		"rates in USD":         {pricing.Config{Currency: "EUR"}, "currency is EUR but the default rates are in USD: give all rates in EUR, or usd_exchange_rate"},
+		"rates in USD":         {pricing.Config{Currency: "EUR"}, "currency is EUR but the default rates are in USD: give all rates in EUR, or usd-exchange-rate"},
 		"default rates in USD": {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates()}, "currency is EUR but the default rates are in USD"},
-		"some rates in USD":    {pricing.Config{Currency: "EUR", Rates: someRates}, "rates.ram_gib_hour is 0.004237, the default in USD: give it in EUR too"},
-		"exchange of USD":      {pricing.Config{USDExchangeRate: 0.9}, "usd_exchange_rate is 0.9 but currency is USD: remove it or name the currency"},
-		"exchange rate":        {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates(), USDExchangeRate: -1}, "usd_exchange_rate is -1: give units of EUR per US dollar"},
+		"some rates in USD":    {pricing.Config{Currency: "EUR", Rates: someRates}, "rate-ram is 0.004237, the default in USD: give it in EUR too"},
+		"exchange of USD":      {pricing.Config{USDExchangeRate: 0.9}, "usd-exchange-rate is 0.9 but currency is USD: remove it or name the currency"},
+		"exchange rate":        {pricing.Config{Currency: "EUR", Rates: pricing.DefaultRates(), USDExchangeRate: -1}, "usd-exchange-rate is -1: give units of EUR per US dollar"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := pricing.New(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -64,22 +62,5 @@ func TestExchangedDefaults(t *testing.T) {
 	unknown := machine("AWS", "us-east-1", "unheard.of", 2, 8, 0)
 	if p, want := l.Node(unknown), units(0.9*(2*0.031611+8*0.004237)); p.Source != "default" || total(p) != want {
 		t.Errorf("%v from %s, want %v", total(p), p.Source, want)
-	}
-}
-
-func TestConfigYAML(t *testing.T) {
-	var c pricing.Config
-	text := "currency: USD\ndiscount: 0.1\nmanagement_hourly: 0.2\nrates:\n  cpu_core_hour: 0.02\n"
-	if err := yaml.UnmarshalWithOptions([]byte(text), &c, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
-	want := pricing.DefaultRates()
-	want.CPUCoreHour = 0.02
-	if c.Rates != want || c.Discount != 0.1 || c.ManagementHourly == nil || *c.ManagementHourly != 0.2 {
-		t.Errorf("%+v", c)
-	}
-	err := yaml.UnmarshalWithOptions([]byte("rates:\n  cpu_hour: 0.02\n"), &c, yaml.Strict())
-	if err == nil || !strings.Contains(err.Error(), "cpu_hour") {
-		t.Errorf("a misspelt rate must be refused by name: %v", err)
 	}
 }

@@ -35,74 +35,63 @@ const BookCurrency = "USD"
 // machine of any provider costs in a year. Beyond it a price is a mistake.
 const maxHourly = 1e6
 
-// Config is what an operator may say about prices.
+// Config is what an operator may say about prices. Errors call its fields by
+// the agent's settings: spot-ratio, rate-cpu and so on.
 type Config struct {
 	// Currency is the ISO 4217 code of every price given here and in the
 	// source's price metrics; "" is USD. The embedded books and DefaultRates are
 	// in USD: with another currency, Rates or USDExchangeRate must be given, and
 	// the books are used only with the latter.
-	Currency string `yaml:"currency"`
+	Currency string
 	// USDExchangeRate is units of Currency per US dollar. It applies to the
 	// embedded books and to DefaultRates, never to Rates that were given.
-	USDExchangeRate float64 `yaml:"usd_exchange_rate"`
+	USDExchangeRate float64
 	// Rates are used where nothing else has a price. The zero value means
 	// DefaultRates; otherwise every field is taken as it is.
-	Rates Rates `yaml:"rates"`
+	Rates Rates
 	// CustomPrices makes Rates override every other price.
-	CustomPrices bool `yaml:"custom_prices"`
+	CustomPrices bool
 	// Discount and NegotiatedDiscount, 0 to 1, lower the price of CPU and
 	// memory, whatever its source, to (1-Discount) × (1-NegotiatedDiscount).
-	Discount           float64 `yaml:"discount"`
-	NegotiatedDiscount float64 `yaml:"negotiated_discount"`
+	Discount           float64
+	NegotiatedDiscount float64
 	// ManagementHourly is what this cluster's control plane costs per hour;
 	// nil leaves it to price metrics and Rates.
-	ManagementHourly *float64 `yaml:"management_hourly"`
+	ManagementHourly *float64
 	// SpotRatio is the price of a spot machine over its on-demand price, used
 	// where only the latter is known. Zero means Rates.SpotCPUCoreHour over
 	// Rates.CPUCoreHour.
-	SpotRatio float64 `yaml:"spot_ratio"`
+	SpotRatio float64
 	// CSVPath names a price list in Kubecost's format; see docs/model.md. CSV, if not
 	// nil, is read in its place, and CSVPath is then only its name in errors.
-	CSVPath string    `yaml:"csv_path"`
-	CSV     io.Reader `yaml:"-"`
+	CSVPath string
+	CSV     io.Reader
 }
 
 // Rates are prices per unit and hour, in units of currency.
 type Rates struct {
-	CPUCoreHour     float64 `yaml:"cpu_core_hour"`
-	RAMGiBHour      float64 `yaml:"ram_gib_hour"`
-	GPUHour         float64 `yaml:"gpu_hour"`
-	SpotCPUCoreHour float64 `yaml:"spot_cpu_core_hour"`
-	SpotRAMGiBHour  float64 `yaml:"spot_ram_gib_hour"`
+	CPUCoreHour     float64
+	RAMGiBHour      float64
+	GPUHour         float64
+	SpotCPUCoreHour float64
+	SpotRAMGiBHour  float64
 
-	StorageGiBHour   float64 `yaml:"storage_gib_hour"`
-	BootDiskGiBHour  float64 `yaml:"boot_disk_gib_hour"`
-	LoadBalancerHour float64 `yaml:"load_balancer_hour"`
+	StorageGiBHour   float64
+	BootDiskGiBHour  float64
+	LoadBalancerHour float64
 
-	EKSHour float64 `yaml:"eks_hour"` // control planes
-	AKSHour float64 `yaml:"aks_hour"`
-	GKEHour float64 `yaml:"gke_hour"`
+	EKSHour float64 // control planes
+	AKSHour float64
+	GKEHour float64
 
 	// Compute billed by the pod: EKS on Fargate, GKE Autopilot, and Azure
 	// Container Instances behind virtual nodes.
-	FargateCPUCoreHour   float64 `yaml:"fargate_cpu_core_hour"`
-	FargateRAMGiBHour    float64 `yaml:"fargate_ram_gib_hour"`
-	AutopilotCPUCoreHour float64 `yaml:"autopilot_cpu_core_hour"`
-	AutopilotRAMGiBHour  float64 `yaml:"autopilot_ram_gib_hour"`
-	ACICPUCoreHour       float64 `yaml:"aci_cpu_core_hour"`
-	ACIRAMGiBHour        float64 `yaml:"aci_ram_gib_hour"`
-}
-
-// UnmarshalYAML reads rates over the default ones, so that a file may name only
-// those that differ.
-func (r *Rates) UnmarshalYAML(unmarshal func(any) error) error {
-	type plain Rates
-	p := plain(DefaultRates())
-	if err := unmarshal(&p); err != nil {
-		return err
-	}
-	*r = Rates(p)
-	return nil
+	FargateCPUCoreHour   float64
+	FargateRAMGiBHour    float64
+	AutopilotCPUCoreHour float64
+	AutopilotRAMGiBHour  float64
+	ACICPUCoreHour       float64
+	ACIRAMGiBHour        float64
 }
 
 // HoursPerMonth turns monthly prices into hourly ones, as the providers do.
@@ -139,9 +128,9 @@ type namedRate struct {
 // given in another currency. Those with few digits may be the same by chance.
 func (r Rates) leftInUSD(currency string) []error {
 	var errs []error
-	for _, name := range []string{"cpu_core_hour", "ram_gib_hour", "spot_cpu_core_hour", "spot_ram_gib_hour", "storage_gib_hour"} {
+	for _, name := range []string{"rate-cpu", "rate-ram", "rate-spot-cpu", "rate-spot-ram", "rate-storage"} {
 		if v := r.byName(name); v == DefaultRates().byName(name) {
-			errs = append(errs, fmt.Errorf("rates.%s is %v, the default in USD: give it in %s too", name, v, currency))
+			errs = append(errs, fmt.Errorf("%s is %v, the default in USD: give it in %s too", name, v, currency))
 		}
 	}
 	return errs
@@ -164,26 +153,26 @@ func (r Rates) times(exchange float64) Rates {
 	return r
 }
 
-// named lists the rates with the names an operator knows them by.
+// named lists the rates by the names of their settings.
 func (r *Rates) named() []namedRate {
 	return []namedRate{
-		{"cpu_core_hour", &r.CPUCoreHour},
-		{"ram_gib_hour", &r.RAMGiBHour},
-		{"gpu_hour", &r.GPUHour},
-		{"spot_cpu_core_hour", &r.SpotCPUCoreHour},
-		{"spot_ram_gib_hour", &r.SpotRAMGiBHour},
-		{"storage_gib_hour", &r.StorageGiBHour},
-		{"boot_disk_gib_hour", &r.BootDiskGiBHour},
-		{"load_balancer_hour", &r.LoadBalancerHour},
-		{"eks_hour", &r.EKSHour},
-		{"aks_hour", &r.AKSHour},
-		{"gke_hour", &r.GKEHour},
-		{"fargate_cpu_core_hour", &r.FargateCPUCoreHour},
-		{"fargate_ram_gib_hour", &r.FargateRAMGiBHour},
-		{"autopilot_cpu_core_hour", &r.AutopilotCPUCoreHour},
-		{"autopilot_ram_gib_hour", &r.AutopilotRAMGiBHour},
-		{"aci_cpu_core_hour", &r.ACICPUCoreHour},
-		{"aci_ram_gib_hour", &r.ACIRAMGiBHour},
+		{"rate-cpu", &r.CPUCoreHour},
+		{"rate-ram", &r.RAMGiBHour},
+		{"rate-gpu", &r.GPUHour},
+		{"rate-spot-cpu", &r.SpotCPUCoreHour},
+		{"rate-spot-ram", &r.SpotRAMGiBHour},
+		{"rate-storage", &r.StorageGiBHour},
+		{"rate-boot-disk", &r.BootDiskGiBHour},
+		{"rate-load-balancer", &r.LoadBalancerHour},
+		{"rate-eks", &r.EKSHour},
+		{"rate-aks", &r.AKSHour},
+		{"rate-gke", &r.GKEHour},
+		{"rate-fargate-cpu", &r.FargateCPUCoreHour},
+		{"rate-fargate-ram", &r.FargateRAMGiBHour},
+		{"rate-autopilot-cpu", &r.AutopilotCPUCoreHour},
+		{"rate-autopilot-ram", &r.AutopilotRAMGiBHour},
+		{"rate-aci-cpu", &r.ACICPUCoreHour},
+		{"rate-aci-ram", &r.ACIRAMGiBHour},
 	}
 }
 
@@ -193,30 +182,30 @@ func (c Config) Validate() error {
 	var errs []error
 	for _, r := range c.Rates.named() {
 		if !(*r.value >= 0 && *r.value <= maxHourly) {
-			errs = append(errs, fmt.Errorf("rates.%s is %v: give a price per hour from 0 to %d", r.name, *r.value, int(maxHourly)))
+			errs = append(errs, fmt.Errorf("%s is %v: give a price per hour from 0 to %d", r.name, *r.value, int(maxHourly)))
 		}
 	}
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"discount", c.Discount}, {"negotiated_discount", c.NegotiatedDiscount}, {"spot_ratio", c.SpotRatio}} {
+	}{{"discount", c.Discount}, {"negotiated-discount", c.NegotiatedDiscount}, {"spot-ratio", c.SpotRatio}} {
 		if !(f.value >= 0 && f.value <= 1) {
 			errs = append(errs, fmt.Errorf("%s is %v: give a fraction from 0 to 1, so 0.3 for 30 %%", f.name, f.value))
 		}
 	}
 	if m := c.ManagementHourly; m != nil && !(*m >= 0 && *m <= maxHourly) {
-		errs = append(errs, fmt.Errorf("management_hourly is %v: give a price per hour from 0 to %d", *m, int(maxHourly)))
+		errs = append(errs, fmt.Errorf("management-hourly is %v: give a price per hour from 0 to %d", *m, int(maxHourly)))
 	}
 	if x := c.USDExchangeRate; !(x >= 0 && x <= maxHourly) {
-		errs = append(errs, fmt.Errorf("usd_exchange_rate is %v: give units of %s per US dollar", x, c.Currency))
+		errs = append(errs, fmt.Errorf("usd-exchange-rate is %v: give units of %s per US dollar", x, c.Currency))
 	}
 	switch currency := c.currency(); {
 	case !isCurrencyCode(currency):
 		errs = append(errs, fmt.Errorf("currency is %q: give a code of three capital letters, such as USD or EUR", c.Currency))
 	case currency == BookCurrency && c.USDExchangeRate != 0 && c.USDExchangeRate != 1:
-		errs = append(errs, fmt.Errorf("usd_exchange_rate is %v but currency is USD: remove it or name the currency", c.USDExchangeRate))
+		errs = append(errs, fmt.Errorf("usd-exchange-rate is %v but currency is USD: remove it or name the currency", c.USDExchangeRate))
 	case currency != BookCurrency && c.defaultRates() && c.USDExchangeRate == 0:
-		errs = append(errs, fmt.Errorf("currency is %s but the default rates are in USD: give all rates in %s, or usd_exchange_rate", currency, currency))
+		errs = append(errs, fmt.Errorf("currency is %s but the default rates are in USD: give all rates in %s, or usd-exchange-rate", currency, currency))
 	case currency != BookCurrency && !c.defaultRates():
 		errs = append(errs, c.Rates.leftInUSD(currency)...)
 	}
