@@ -457,3 +457,29 @@ func TestS3TLSMistakes(t *testing.T) {
 		})
 	}
 }
+
+// TestS3CredentialsReason: why credentials cannot be had is what the caller
+// reads, not "Access Denied" of an anonymous request.
+func TestS3CredentialsReason(t *testing.T) {
+	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) { s3Error(w, 403, "AccessDenied") })
+	text := strings.NewReplacer("  access_key: AKIAIOSFODNN7EXAMPLE\n", "", "  secret_key: secret-of-the-test\n", "").Replace(v.yaml(""))
+	cfg, _, err := bucket.ParseConfig("f.yaml", []byte(text), bucket.ParseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/fleet", "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such/token"}
+	b, err := bucket.Open(t.Context(), cfg, bucket.Deps{
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Getenv: func(k string) string { return env[k] },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Stat(t.Context(), "k")
+	if !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), "role arn:aws:iam::1:role/fleet with token file /no/such/token") ||
+		!strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got %v", err)
+	}
+	if v.count() != 0 {
+		t.Errorf("%d anonymous requests", v.count())
+	}
+}
