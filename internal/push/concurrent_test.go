@@ -13,6 +13,7 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
 	"github.com/fleetcost/fleetcost/internal/push"
+	"github.com/fleetcost/fleetcost/test/servers"
 )
 
 // providers are the buckets on which several pushers meet.
@@ -23,6 +24,19 @@ var providers = map[string]func(*testing.T) bucket.Bucket{
 		must(t, err)
 		return b
 	},
+	"S3": openS3,
+}
+
+// openS3 returns a bucket of a real S3 server.
+func openS3(t *testing.T) bucket.Bucket {
+	gateway := servers.StartVersityGW(t)
+	gateway.CreateBucket("fleet")
+	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(gateway.ConfigYAML("fleet")), bucket.ParseOptions{})
+	must(t, err)
+	b, err := bucket.Open(context.Background(), cfg, bucket.Deps{Logger: quiet, Now: time.Now})
+	must(t, err)
+	t.Cleanup(func() { must(t, b.Close()) })
+	return b
 }
 
 // TestTogether: pushers of one cluster that write the same days at the same

@@ -183,7 +183,7 @@ func (p *Pusher) write(ctx context.Context, t target, old *fetched) (result, err
 	}
 	p.metrics.objects.WithLabelValues(string(t.meta.Dataset)).Inc()
 	p.metrics.bytes.Add(float64(size))
-	p.lookAtClass(ctx, t.key)
+	p.checkClass(t.key, obj)
 	obj.Size = size
 	return result{meta: meta, object: obj, wrote: true, replaced: c.replaced}, nil
 }

@@ -38,7 +38,6 @@ type Pusher struct {
 	caps       bucket.Capabilities
 	status     document        // status.json as last read or written, without its data
 	generation int64           // of the last push
-	classSeen  map[string]bool // keys whose storage class was looked at
 
 	mu       sync.Mutex
 	spool    *spool
@@ -63,7 +62,7 @@ func New(cfg Config, b bucket.Bucket, logger *slog.Logger, reg prometheus.Regist
 	}
 	p := &Pusher{
 		cfg: cfg, bucket: b, logger: logger.With("cluster", cfg.ClusterID), metrics: m, started: cfg.Now().UTC(),
-		turn: make(chan struct{}, 1), classSeen: map[string]bool{},
+		turn: make(chan struct{}, 1),
 		spool: s, live: map[cost.Hour]*Hour{}, days: map[cost.Day]*dayState{}, problems: map[string]costfile.Problem{},
 	}
 	p.turn <- struct{}{}

@@ -10,9 +10,6 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
-// maxClassSeen bounds the memory of lookAtClass.
-const maxClassSeen = 256
-
 // maxSkew is how far the agent's clock may be from the store's.
 const maxSkew = time.Minute
 
@@ -104,18 +101,6 @@ func (p *Pusher) checkClass(key string, obj bucket.Object) {
 	msg := fmt.Sprintf("%s is in storage class %s, which cannot be read back at once: neither the server nor the agent can use it", key, obj.StorageClass)
 	p.logger.Warn(msg)
 	p.problem(problemArchive, msg, "take the storage class out of put_user_metadata, and let a lifecycle rule move only objects older than the server's retention")
-}
-
-// lookAtClass asks for the storage class of an object after its first write by
-// this process: a put does not tell.
-func (p *Pusher) lookAtClass(ctx context.Context, key string) {
-	if p.classSeen[key] || len(p.classSeen) >= maxClassSeen {
-		return
-	}
-	p.classSeen[key] = true
-	if obj, err := p.bucket.Stat(ctx, key); err == nil { // only a warning hangs on it
-		p.checkClass(key, obj)
-	}
 }
 
 // archived tells whether objects of a storage class must be restored before

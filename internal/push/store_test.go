@@ -58,7 +58,9 @@ func (s *strange) Put(ctx context.Context, key string, body io.ReadSeeker, size 
 	if s.unconditional && cond != (bucket.Condition{}) {
 		return bucket.Object{}, errors.New("not implemented")
 	}
-	return s.Bucket.Put(ctx, key, body, size, cond)
+	obj, err := s.Bucket.Put(ctx, key, body, size, cond)
+	obj.StorageClass = s.class
+	return obj, err
 }
 
 func (s *strange) Capabilities(context.Context) (bucket.Capabilities, error) {
@@ -182,8 +184,7 @@ func TestCurrency(t *testing.T) {
 	}
 }
 
-// TestDamagedObject: what nobody can read is replaced and reported, what a
-// newer program wrote is left alone.
+// TestDamagedObject: what nobody can read is replaced and reported.
 func TestDamagedObject(t *testing.T) {
 	ctx := context.Background()
 	b := bucket.NewMemory()
@@ -198,6 +199,48 @@ func TestDamagedObject(t *testing.T) {
 	}
 	if got := hoursOf(t, b, dailyKey); len(got) != 1 {
 		t.Errorf("daily hours = %v", got)
+	}
+}
+
+// TestNewerFormat: what a newer program wrote is never overwritten.
+func TestNewerFormat(t *testing.T) {
+	ctx := context.Background()
+	b := bucket.NewMemory()
+	cfg := config(t, &clock{noon})
+	p := open(t, cfg, b)
+	must(t, p.Add(ctx, hourOf(midnight, 3600, 1)))
+	_, err := p.Push(ctx, nil)
+	must(t, err)
+	must(t, p.Close())
+
+	rewrite := func(key string, change func([]byte) []byte) (before, after []byte) {
+		before, err := raw(b, key)
+		must(t, err)
+		after = change(bytes.Clone(before))
+		_, err = b.Put(ctx, key, bytes.NewReader(after), int64(len(after)), bucket.Condition{})
+		must(t, err)
+		return before, after
+	}
+	_, newer := rewrite(dailyKey, func(data []byte) []byte {
+		at := bytes.Index(data, []byte("fleetcost.version"))
+		data[at+bytes.Index(data[at:], []byte("1.0"))] = '2'
+		return data
+	})
+	p = open(t, cfg, b)
+	must(t, p.Add(ctx, hourOf(midnight+1, 3600, 1)))
+	if _, err := p.Push(ctx, nil); !errors.Is(err, costfile.ErrVersion) {
+		t.Errorf("push over an object of format 2.0: %v; want ErrVersion", err)
+	}
+	if got, err := raw(b, dailyKey); err != nil || !bytes.Equal(got, newer) {
+		t.Errorf("the newer object was changed, or %v", err)
+	}
+	must(t, p.Close())
+
+	rewrite(costfile.StatusKey(cluster), func(data []byte) []byte {
+		return bytes.Replace(data, []byte(`"version":"1.0"`), []byte(`"version":"2.0"`), 1)
+	})
+	if err := open(t, cfg, b).Start(ctx); !errors.Is(err, costfile.ErrVersion) {
+		t.Errorf("start on a status of format 2.0: %v; want ErrVersion", err)
 	}
 }
 
