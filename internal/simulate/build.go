@@ -42,7 +42,7 @@ func newCluster(o Options, i, target int) *Cluster {
 	b.rhythm = weekRhythm(p.zoneHours)
 	b.addDaemons()
 	for range p.idleNodes {
-		b.newNode("system", turnover{})
+		b.newNode("system")
 	}
 	b.addSystem()
 	if p.teams > 0 {
@@ -168,11 +168,11 @@ func (b *builder) addDaemons() {
 }
 
 // newNode adds a node to a pool.
-func (b *builder) newNode(pool string, t turnover) *nodeSlot {
+func (b *builder) newNode(pool string) *nodeSlot {
 	n := &nodeSlot{
 		key:  hashOf(b.key, "node/"+pool+"/"+strconv.Itoa(len(b.nodes))),
 		pool: pool, zone: b.p.cloud.zones[len(b.nodes)%len(b.p.cloud.zones)],
-		machine: b.p.cloud.general, capacityType: "on-demand", turnover: t,
+		machine: b.p.cloud.general, capacityType: "on-demand",
 	}
 	switch pool {
 	case "apps":
@@ -219,7 +219,7 @@ func (b *builder) place(w *workload, pool string, t turnover) *nodeSlot {
 		}
 	}
 	if at == nil {
-		at = b.newNode(pool, turnover{})
+		at = b.newNode(pool)
 		if pool == "burst" && b.Provider != "" {
 			at.turnover = turnover{daily: true, workdays: t.workdays, up: t.up - 300, until: t.until + 600}
 		}

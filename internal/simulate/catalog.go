@@ -95,7 +95,7 @@ type team struct {
 	unlabelled                          bool // a team that sets no labels on its pods
 }
 
-// teams is a constant list.
+// teams is a list that never changes.
 var teams = []team{
 	{name: "payments", owner: "ana", costCenter: "cc-1001", department: "commerce", apps: []string{"ledger", "payment-api", "fraud-score", "refund-worker", "card-vault"}},
 	{name: "checkout", owner: "bo", costCenter: "cc-1002", department: "commerce", apps: []string{"cart", "checkout-web", "tax", "shipping-quote", "coupon"}},
@@ -114,12 +114,10 @@ var databases = []string{"postgres", "redis", "kafka", "elasticsearch", "mongodb
 
 // daemon is what runs on every node.
 type daemon struct {
-	namespace, name        string
-	hostNetwork            bool
-	cpuMillis, cpuUsed     int64
-	ramMiB, ramUsed        int64
-	secondContainer        string // "" for one container
-	managedOnly, cloudOnly bool
+	namespace, name    string
+	hostNetwork        bool
+	cpuMillis, cpuUsed int64
+	ramMiB, ramUsed    int64
 }
 
 var daemons = []daemon{

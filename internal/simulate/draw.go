@@ -245,7 +245,7 @@ func (b *builder) addCron(ns *namespace, t *team, app string) {
 		pool = "spot"
 	}
 	if len(b.pools[pool]) == 0 {
-		b.newNode(pool, turnover{})
+		b.newNode(pool)
 	}
 	w.cron.nodes = b.pools[pool]
 	b.workloads = append(b.workloads, w)
@@ -268,7 +268,7 @@ func (b *builder) addGPUWorkload(i int) {
 	}
 	b.add(w, "gpu", b.d.between(1, 3), turnover{})
 	if i%2 == 1 {
-		b.newNode("gpu", turnover{})
+		b.newNode("gpu")
 	}
 }
 

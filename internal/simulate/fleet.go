@@ -127,8 +127,7 @@ type Cluster struct {
 	key       uint64
 	step      int64 // seconds
 	zoneHours int   // local time minus UTC, for the daily rhythm
-	ondemand  bool
-	fill      int // percent of a node that the scheduler fills
+	fill      int   // percent of a node that the scheduler fills
 	nodes     []*nodeSlot
 	workloads []*workload
 	volumes   []*volume

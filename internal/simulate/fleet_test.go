@@ -174,7 +174,6 @@ type survey struct {
 	window                 cost.Window
 	nodes                  map[string]cost.NodeUsage      // by asset
 	containers             map[string]cost.ContainerUsage // by pod UID and container
-	nodeNames              map[string]map[string]bool     // cluster → node asset → true
 	volumes                map[string]cost.VolumeUsage
 	unmounted              map[string]bool
 	balancers              map[string]cost.LoadBalancerUsage

@@ -9,8 +9,14 @@ const (
 	pauseBytes = 200 << 10
 )
 
-// sandbox is the cgroup path of a pod.
-func (p *simPod) sandbox() string { return "/kubepods/burstable/pod" + p.uid }
+// sandbox is the cgroup path of a pod. A static pod goes by the hash of its
+// manifest on its node, and by the UID of its mirror in the API.
+func (p *simPod) sandbox() string {
+	if p.mirror {
+		return "/kubepods/burstable/pod" + hexString(hashOf(1, p.uid), 32)
+	}
+	return "/kubepods/burstable/pod" + p.uid
+}
 
 // cgroup returns the labels of one cgroup of a pod; name "" is the pod itself,
 // "POD" the pause container, which the kubelet reports without a name.

@@ -25,16 +25,20 @@ func (s *Scenario) writeNamespaces(e *exposition) {
 	}
 	e.family("gauge", "kube_namespace_labels", "[STABLE] Kubernetes labels converted to Prometheus labels.")
 	for _, n := range s.namespaces {
-		e.series(join([]string{"namespace", n.name}, prefixed(n.labels), []string{"label_kubernetes_io_metadata_name", n.name}), while(s.from, s.to, 1))
+		e.series(join([]string{"namespace", n.name}, prefixed("label_", n.labels), []string{"label_kubernetes_io_metadata_name", n.name}), while(s.from, s.to, 1))
+	}
+	e.family("gauge", "kube_namespace_annotations", "Kubernetes annotations converted to Prometheus labels.")
+	for _, n := range s.namespaces {
+		e.series(join([]string{"namespace", n.name}, prefixed("annotation_", n.annotations)), while(s.from, s.to, 1))
 	}
 }
 
-// prefixed returns labels as kube-state-metrics exports them.
-func prefixed(labels []string) []string {
+// prefixed returns labels or annotations as kube-state-metrics exports them.
+func prefixed(prefix string, labels []string) []string {
 	out := make([]string, len(labels))
 	for i, l := range labels {
 		if i%2 == 0 {
-			l = "label_" + l
+			l = prefix + l
 		}
 		out[i] = l
 	}
@@ -128,7 +132,25 @@ func (s *Scenario) writePods(e *exposition) {
 	}
 	e.family("gauge", "kube_pod_labels", "[STABLE] Kubernetes labels converted to Prometheus labels.")
 	for _, p := range s.pods {
-		e.series(join(p.id(), prefixed(p.labels)), while(p.from, p.to, 1))
+		e.series(join(p.id(), prefixed("label_", p.labels)), while(p.from, p.to, 1))
+	}
+	e.family("gauge", "kube_pod_annotations", "Kubernetes annotations converted to Prometheus labels.")
+	for _, p := range s.pods {
+		e.series(join(p.id(), prefixed("annotation_", p.annotations)), while(p.from, p.to, 1))
+	}
+	for _, f := range []struct {
+		name, help string
+		value      func(*simPod) float64
+	}{
+		{"kube_pod_overhead_cpu_cores", "The pod overhead in regards to cpu cores associated with running a pod.", func(p *simPod) float64 { return p.overhead.cores }},
+		{"kube_pod_overhead_memory_bytes", "The pod overhead in regards to memory associated with running a pod.", func(p *simPod) float64 { return float64(p.overhead.bytes) }},
+	} {
+		e.family("gauge", f.name, f.help)
+		for _, p := range s.pods {
+			if v := f.value(p); v > 0 {
+				e.series(p.id(), while(p.from, p.to, v))
+			}
+		}
 	}
 	e.family("gauge", "kube_pod_owner", "[STABLE] Information about the Pod's owner.")
 	for _, p := range s.pods {
@@ -140,7 +162,7 @@ func (s *Scenario) writePods(e *exposition) {
 	}
 	e.family("gauge", "kube_pod_completion_time", "[STABLE] Completion time in unix timestamp for a pod.")
 	for _, p := range s.pods {
-		if p.completed > 0 {
+		if p.completed != 0 {
 			e.series(p.id(), while(p.completed, p.to, s.epoch(p.completed)))
 		}
 	}
@@ -229,7 +251,7 @@ func (s *Scenario) writeContainers(e *exposition, init bool) {
 	each := func(fn func(p *simPod, c *simContainer, id []string)) {
 		for _, p := range s.pods {
 			for _, c := range p.containers {
-				if c.init == init {
+				if c.init == init && !c.ephemeral {
 					fn(p, c, join(p.id(), []string{"container", c.name}))
 				}
 			}

@@ -45,9 +45,9 @@ var profiles = []profile{
 		env: "prod", teams: 3, spotPercent: 100, jobPercent: 45, fill: 80, load: 0.8,
 	},
 	{
-		name: "ml-us-central", region: "us-central1", about: "training: A100 nodes, half of them waiting",
+		name: "ml-us-central", region: "us-central1", about: "training: A100 nodes, one of them waiting",
 		cloud: gcpCloud("us-central1-a"), share: 5, zoneHours: -8,
-		env: "prod", teams: 2, jobPercent: 20, gpuWorkloads: 4, fill: 60, load: 0.7,
+		env: "prod", teams: 2, jobPercent: 20, gpuWorkloads: 2, fill: 60, load: 0.7,
 	},
 	{
 		name: "staging-eu", region: "westeurope", about: "staging on Azure, off at night and on weekends",

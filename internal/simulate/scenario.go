@@ -67,15 +67,19 @@ type simPod struct {
 	ip                   string
 	labels               []string // key, value, key, value in kube-state-metrics' spelling
 	from, to             int64    // bound and deleted
-	completed            int64    // when all containers had ended for good; 0 never
+	completed            int64    // when all containers had ended for good; 0 never (no pod completes at 0)
 	containers           []*simContainer
 	claims               []string
 	receive, transmit    int64 // bytes per second
+	overhead             simRequest
+	mirror               bool // of a static pod: its node knows it by another UID
+	annotations          []string
 }
 
 type simContainer struct {
 	name      string
 	init      bool // in the init family; with a run as long as the pod, a native sidecar
+	ephemeral bool // known to the kubelet only: kube-state-metrics has no such family
 	runs      []simRun
 	requests  []simRequest // ascending by from; the first holds from the beginning
 	limit     simRequest
@@ -121,8 +125,8 @@ type simService struct {
 }
 
 type simNamespace struct {
-	name   string
-	labels []string
+	name                string
+	labels, annotations []string
 }
 
 type simOwner struct{ kind, namespace, name, ownerKind, ownerName string }

@@ -20,8 +20,8 @@ func Small(seed uint64) *Scenario {
 // It holds: replicas and a rollout, a statefulset's pod recreated under its
 // name on another node, a bare pod recreated under its name, jobs shorter than
 // a step, restarts between two samples, a crash loop, a pod that waits for its
-// image, requests resized in place, init containers and native sidecars, a
-// block volume shared by two pods, a network file system, claims never
+// image, requests resized in place, init containers and native sidecars, an
+// ephemeral container, pod overhead, a static pod, a block volume shared by two pods, a network file system, claims never
 // mounted, a released volume, one never claimed, two volumes with one handle,
 // a volume that comes and goes, a balancer shared by two services, one without
 // pods, one that comes later, a GPU, an over-committed node, a spot node that
@@ -128,7 +128,9 @@ func (b *small) owner(kind, ns, name, ownerKind, ownerName string) {
 func (b *small) random(what string) string { return nameSuffix(hashOf(b.s.seed, what), 5) }
 
 func (b *small) addShop() {
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"shop", []string{"team", "checkout", "cost_center", "cc-1002"}})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{
+		name: "shop", labels: []string{"team", "checkout", "cost_center", "cc-1002"}, annotations: []string{"fleetcost_io_budget_owner", "bo"},
+	})
 	// A deployment of three, rolled out at minute 95 with a sidecar.
 	const before, after = "web-7d4b9c8f6d", "web-5c6d8b9f7c"
 	b.owner("ReplicaSet", "shop", before, "Deployment", "web")
@@ -150,6 +152,10 @@ func (b *small) addShop() {
 	api := b.pod("shop", "api-6f5d4c3b2a-"+b.random("api"), b.a1, always, b.end, "app", "api", "team", "checkout", "env", "prod", "pod_template_hash", "6f5d4c3b2a").ownedBy("ReplicaSet", "api-6f5d4c3b2a")
 	c := api.add("api", 300, 512, 0.45, 700)
 	c.requests = append(c.requests, simRequest{minutes(75), 0.6, gib})
+	api.annotations = []string{"fleetcost_io_note", "resized"}
+	// Someone looks into it with an ephemeral container.
+	look := api.add("debugger", 0, 0, 0.05, 60, simRun{minutes(85), minutes(92)})
+	look.ephemeral = true
 	// A database whose pod is recreated under its name on another node.
 	for _, life := range []struct {
 		n        *simNode
@@ -170,7 +176,7 @@ func (b *small) addShop() {
 }
 
 func (b *small) addMedia() {
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"media", []string{"team", "media"}})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "media", labels: []string{"team", "media"}})
 	b.owner("ReplicaSet", "media", "uploader-5b4c3d2e1f", "Deployment", "uploader")
 	for i, n := range []*simNode{b.a1, b.gpu} {
 		p := b.pod("media", "uploader-5b4c3d2e1f-"+b.random("u"+strconv.Itoa(i)), n, always, b.end, "app", "uploader", "team", "media").ownedBy("ReplicaSet", "uploader-5b4c3d2e1f")
@@ -188,14 +194,14 @@ func (b *small) addMedia() {
 	}
 	// A GPU in use from minute 20 to 150.
 	b.owner("ReplicaSet", "ml", "infer-6d5c4b3a2f", "Deployment", "infer")
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"ml", []string{"team", "ml", "cost_center", "cc-3002"}})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "ml", labels: []string{"team", "ml", "cost_center", "cc-3002"}})
 	infer := b.pod("ml", "infer-6d5c4b3a2f-"+b.random("infer"), b.gpu, minutes(20), minutes(150), "app", "infer", "team", "ml").ownedBy("ReplicaSet", "infer-6d5c4b3a2f")
 	model := infer.add("model", 1000, 4096, 0.8, 4500)
 	model.gpus, model.gpuLoad = 1, 0.6
 }
 
 func (b *small) addBatch() {
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"batch", nil})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "batch"})
 	// A cron job every ten minutes, each run shorter than a step: some are seen
 	// running by one sample, some by none. Finished pods stay for ten minutes.
 	for k := int64(-1); minutes(10*k) < b.s.to; k++ {
@@ -224,7 +230,7 @@ func (b *small) addBatch() {
 	}
 	// Too much for a node of two cores and 8 GiB: what is allocated exceeds what
 	// there is, though nothing uses more than there is.
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"over", []string{"team", "legacy"}})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "over", labels: []string{"team", "legacy"}})
 	for _, k := range []struct {
 		name           string
 		millis, ramMiB int64
@@ -238,12 +244,16 @@ func (b *small) addBatch() {
 }
 
 func (b *small) addTools() {
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"tools", nil}, simNamespace{"legacy", []string{"team", "legacy"}})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "tools"}, simNamespace{name: "legacy", labels: []string{"team", "legacy"}})
 	// A bare pod, deleted and made again under its name.
 	b.pod("tools", "debug", b.a1, minutes(30), minutes(35)).add("shell", 100, 64, 0.02, 30)
 	b.pod("tools", "debug", b.a1, minutes(50), minutes(58)).add("shell", 100, 64, 0.02, 30)
 	// Bound at 100, runs from 108: the image takes its time.
 	b.pod("tools", "slow-image", b.a1, minutes(100), minutes(140)).add("slow", 200, 256, 0.1, 100, simRun{minutes(108), minutes(140)})
+	// A pod in a virtual machine of its own: its runtime class has an overhead.
+	kata := b.pod("tools", "kata", b.a1, minutes(15), minutes(200), "app", "kata")
+	kata.add("kata", 100, 128, 0.07, 100)
+	kata.overhead = simRequest{always, 0.25, 120 * mib}
 	// A crash loop: two minutes up, five down.
 	b.owner("ReplicaSet", "tools", "looper-7c7c7c7c7c", "Deployment", "looper")
 	looper := b.pod("tools", "looper-7c7c7c7c7c-"+b.random("looper"), b.a1, always, b.end, "app", "looper").ownedBy("ReplicaSet", "looper-7c7c7c7c7c")
@@ -255,12 +265,15 @@ func (b *small) addTools() {
 }
 
 func (b *small) addSystem() {
-	b.s.namespaces = append(b.s.namespaces, simNamespace{"kube-system", nil})
+	b.s.namespaces = append(b.s.namespaces, simNamespace{name: "kube-system"})
 	for _, n := range b.s.nodes {
 		p := b.pod("kube-system", "kube-proxy-"+b.random(n.providerID), n, n.from, n.to, "k8s_app", "kube-proxy").ownedBy("DaemonSet", "kube-proxy")
 		p.hostNetwork, p.ip = true, n.ip
 		p.add("kube-proxy", 100, 0, 0.01, 40)
 	}
+	static := b.pod("kube-system", "node-proxy-"+b.a1.name, b.a1, always, b.end, "component", "node-proxy").ownedBy("Node", b.a1.name)
+	static.hostNetwork, static.ip, static.mirror = true, b.a1.ip, true
+	static.add("node-proxy", 50, 64, 0.03, 60)
 }
 
 func (b *small) addVolumes() {

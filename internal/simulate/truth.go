@@ -54,11 +54,13 @@ type Quantity struct {
 // ContainerKey names one container of one pod.
 type ContainerKey struct{ Namespace, Pod, PodUID, Container string }
 
-// NodeTruth is one node: what it cost, and the part nothing was allocated of.
+// NodeTruth is one machine: what it cost, the part nothing was allocated of,
+// and its boot disk, which is overhead.
 type NodeTruth struct {
-	Name string
-	Cost Cost
-	Idle Cost
+	Name     string
+	Cost     Cost
+	Idle     Cost
+	BootDisk float64
 }
 
 // SharedTruth is one volume or balancer: what it cost, and the part no pod
@@ -91,7 +93,7 @@ type Truth struct {
 
 // Truth computes the cost of the hours of w that the scenario knows, plainly:
 // it looks at every second of the definition in turn and adds up. It uses no
-// other package of this project but for the type of an hour.
+// other package of this project but for the type of an hour and reserved names.
 func (s *Scenario) Truth(w cost.Window, r Rates) Truth {
 	t := Truth{
 		Namespaces: map[string]Cost{}, Containers: map[ContainerKey]Cost{}, Quantities: map[ContainerKey]Quantity{},
@@ -165,16 +167,19 @@ func (p *simPod) key(c *simContainer) ContainerKey {
 }
 
 func (a *hourTruth) addPod(p *simPod, at int64) {
+	if (p.overhead.cores > 0 || p.overhead.bytes > 0) && p.running(at) {
+		q := a.quantity(p, cost.PodContainer)
+		q.Hours += second
+		q.CPURequest += p.overhead.cores * second
+		q.CPUAllocated += p.overhead.cores * second
+		q.RAMRequest += float64(p.overhead.bytes) * second
+		q.RAMAllocated += float64(p.overhead.bytes) * second
+	}
 	for _, c := range p.containers {
 		if !c.running(at) {
 			continue
 		}
-		k := p.key(c)
-		q := a.containers[k]
-		if q == nil {
-			q = &Quantity{}
-			a.containers[k], a.on[k] = q, p.node
-		}
+		q := a.quantity(p, c.name)
 		request, level := c.request(at), c.level(at)
 		q.Hours += second
 		q.CPURequest += request.cores * second
@@ -185,6 +190,17 @@ func (a *hourTruth) addPod(p *simPod, at int64) {
 		q.RAMAllocated += float64(max(request.bytes, level.bytes)) * second
 		q.GPUAllocated += float64(c.gpus) * second
 	}
+}
+
+// quantity returns the sums of one container on its node.
+func (a *hourTruth) quantity(p *simPod, container string) *Quantity {
+	k := ContainerKey{p.namespace, p.name, p.uid, container}
+	q := a.containers[k]
+	if q == nil {
+		q = &Quantity{}
+		a.containers[k], a.on[k] = q, p.node
+	}
+	return q
 }
 
 // addVolumes shares one second of every volume evenly by the pods that mount
@@ -322,10 +338,13 @@ func (a *hourTruth) priceNode(n *simNode, r Rates, t *Truth) {
 		RAM: max(0, have[1]-ram) * price[1],
 		GPU: max(0, have[2]-gpu) * price[2],
 	}
+	disk := float64(n.diskBytes) / float64(gib) * hours * r.BootDiskGiBHour
 	node := t.Nodes[n.providerID]
-	t.Nodes[n.providerID] = NodeTruth{Name: n.name, Cost: node.Cost.plus(whole), Idle: node.Idle.plus(idle)}
+	t.Nodes[n.providerID] = NodeTruth{
+		Name: n.name, Cost: node.Cost.plus(whole), Idle: node.Idle.plus(idle), BootDisk: node.BootDisk + disk,
+	}
 	t.Idle = t.Idle.plus(idle)
-	t.Overhead += float64(n.diskBytes) / float64(gib) * hours * r.BootDiskGiBHour
+	t.Overhead += disk
 }
 
 func (a *hourTruth) priceShared(t *Truth, to map[string]SharedTruth, id string, u *sharedHour, price func(hours float64) Cost) {
