@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/bucket/buckettest"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/push"
 )
@@ -22,12 +23,12 @@ func TestFullDisk(t *testing.T) {
 func fullDisk(t *testing.T, dir string) {
 	ctx := context.Background()
 	store := bucket.NewMemory()
-	f := newFaulty(store)
+	f := buckettest.WithFaults(store)
 	cfg := config(t, &clock{noon})
 	cfg.SpoolDir = dir
 	p := open(t, cfg, f)
 	must(t, p.Start(ctx))
-	f.away = true
+	f.Outage(true)
 
 	var added []cost.Hour
 	var full push.Hour
@@ -54,7 +55,7 @@ func fullDisk(t *testing.T, dir string) {
 	// A crash at this very point loses nothing.
 	must(t, p.Close())
 	p = open(t, cfg, f)
-	f.heal()
+	f.Clear()
 	p.SetLive(hourOf(midnight+12, 600, 2))
 	if _, err := p.Push(ctx, nil); err != nil {
 		t.Fatalf("push with a full disk: %v", err)

@@ -54,4 +54,3 @@ func TestStatusGolden(t *testing.T) {
 		t.Errorf("status.json differs from %s (-want +got); -update rewrites it:\n%s", name, d)
 	}
 }
-

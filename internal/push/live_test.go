@@ -2,11 +2,11 @@ package push_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/bucket/buckettest"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
 )
@@ -24,19 +24,14 @@ var dailyKey = costfile.DailyKey(costfile.AllocationData, midnight.Day(), cluste
 func TestLiveWaitsForDaily(t *testing.T) {
 	ctx := context.Background()
 	store := bucket.NewMemory()
-	f := newFaulty(store)
+	f := buckettest.WithFaults(store)
 	p := open(t, config(t, &clock{noon}), f)
 	must(t, p.Start(ctx))
 	p.SetLive(hourOf(midnight+11, 3000, 1))
 	_, err := p.Push(ctx, nil)
 	must(t, err)
 
-	f.fail = func(action, key string) error {
-		if action == "put" && strings.Contains(key, "/date=") {
-			return bucket.ErrDenied
-		}
-		return nil
-	}
+	f.Inject(buckettest.Fault{Op: buckettest.OpPut, Key: "/date=", Err: bucket.ErrDenied})
 	must(t, p.Add(ctx, hourOf(midnight+11, 3600, 2)))
 	p.SetLive(hourOf(midnight+12, 60, 3))
 	if _, err := p.Push(ctx, nil); err == nil {
@@ -50,7 +45,7 @@ func TestLiveWaitsForDaily(t *testing.T) {
 	if len(st.Live.Hours) != 2 || st.Spool.Days != 1 || len(st.Problems) != 1 || st.Problems[0].Code != "push-failed" {
 		t.Errorf("status: live %+v, spool %+v, problems %+v", st.Live.Hours, st.Spool, st.Problems)
 	}
-	f.fail = nil
+	f.Clear()
 	_, err = p.Push(ctx, nil)
 	must(t, err)
 	if live = hoursOf(t, store, liveKey); len(live) != 1 || live[midnight+12].Coverage != 60 {

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/bucket/buckettest"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
 	"github.com/fleetcost/fleetcost/internal/push"
@@ -33,7 +34,7 @@ type machine struct {
 	t      *testing.T
 	clock  *clock
 	store  *bucket.Memory
-	faults [2]*faulty
+	faults [2]*buckettest.Faults
 	cfgs   [2]push.Config
 	pusher [2]*push.Pusher
 	// added is the best version of every hour that an Add confirmed.
@@ -43,7 +44,7 @@ type machine struct {
 func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, clock: &clock{noon}, store: bucket.NewMemory(), added: map[cost.Hour]push.Hour{}}
 	for i := range m.pusher {
-		m.faults[i] = newFaulty(m.store)
+		m.faults[i] = buckettest.WithFaults(m.store)
 		m.cfgs[i] = config(t, m.clock)
 		m.pusher[i] = open(t, m.cfgs[i], m.faults[i])
 	}
@@ -89,7 +90,7 @@ func (m *machine) crash(i int, litter bool) error {
 func (m *machine) settle() error {
 	for round := range 3 {
 		for i := range m.pusher {
-			m.faults[i].heal()
+			m.faults[i].Clear()
 			m.tick()
 			rep, err := m.pusher[i].Push(context.Background(), nil)
 			if err != nil {
@@ -172,6 +173,11 @@ func (m *machine) checkStatus() error {
 	return nil
 }
 
+// outage tells whether an error is one that the machine's faults explain.
+func outage(err error) bool {
+	return errors.Is(err, bucket.ErrUnavailable) || errors.Is(err, bucket.ErrPrecondition)
+}
+
 func raw(b bucket.Bucket, key string) ([]byte, error) {
 	body, _, err := b.Get(context.Background(), key)
 	if err != nil {
@@ -251,20 +257,27 @@ func TestWhateverHappens(t *testing.T) {
 			},
 			"crash in the middle of a push": func(*rapid.T) {
 				i := who()
-				m.faults[i].after = rapid.IntRange(0, 25).Draw(r, "calls")
+				m.faults[i].Inject(buckettest.Fault{Skip: rapid.IntRange(0, 25).Draw(r, "calls")})
 				if err := m.push(i); err != nil && !outage(err) {
 					check(err)
 				}
 				check(m.crash(i, false))
-				m.faults[i].heal()
+				m.faults[i].Clear()
 			},
-			"away": func(*rapid.T) { m.faults[who()].away = true },
-			"back": func(*rapid.T) { m.faults[who()].heal() },
+			"away": func(*rapid.T) { m.faults[who()].Outage(true) },
+			"back": func(*rapid.T) { m.faults[who()].Clear() },
 			"lose answers": func(*rapid.T) {
-				f := m.faults[who()]
-				f.lose = rapid.IntRange(0, 2).Draw(r, "lost")
-				f.again = rapid.IntRange(0, 2).Draw(r, "repeated")
-				f.short = rapid.IntRange(0, 1).Draw(r, "short reads")
+				// The error of a lost answer; or, where a retry beneath repeats
+				// the put, that of the second.
+				m.faults[who()].Inject(buckettest.Fault{
+					Op: buckettest.OpPut, LostResponse: true, Skip: rapid.IntRange(0, 7).Draw(r, "skip"), Times: 1,
+					Err: rapid.SampledFrom([]error{bucket.ErrUnavailable, bucket.ErrPrecondition}).Draw(r, "error"),
+				})
+			},
+			"read half": func(*rapid.T) {
+				m.faults[who()].Inject(buckettest.Fault{
+					Op: buckettest.OpGet, Half: true, Skip: rapid.IntRange(0, 5).Draw(r, "skip"), Times: 1,
+				})
 			},
 			"missing": func(*rapid.T) {
 				if _, err := m.pusher[who()].Missing(context.Background(), machineWindow); err != nil && !outage(err) {

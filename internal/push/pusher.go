@@ -36,8 +36,8 @@ type Pusher struct {
 	// Only the holder of the turn uses these.
 	ready      bool // Start did its work
 	caps       bucket.Capabilities
-	status     document        // status.json as last read or written, without its data
-	generation int64           // of the last push
+	status     document // status.json as last read or written, without its data
+	generation int64    // of the last push
 
 	mu       sync.Mutex
 	spool    *spool
@@ -62,7 +62,7 @@ func New(cfg Config, b bucket.Bucket, logger *slog.Logger, reg prometheus.Regist
 	}
 	p := &Pusher{
 		cfg: cfg, bucket: b, logger: logger.With("cluster", cfg.ClusterID), metrics: m, started: cfg.Now().UTC(),
-		turn: make(chan struct{}, 1),
+		turn:  make(chan struct{}, 1),
 		spool: s, live: map[cost.Hour]*Hour{}, days: map[cost.Day]*dayState{}, problems: map[string]costfile.Problem{},
 	}
 	p.turn <- struct{}{}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/bucket/buckettest"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/push"
 )
@@ -21,11 +22,11 @@ func spoolFile(cfg push.Config, day cost.Day) string {
 // dataset to send.
 func TestSpoolOutlivesOutage(t *testing.T) {
 	ctx := context.Background()
-	f := newFaulty(bucket.NewMemory())
+	f := buckettest.WithFaults(bucket.NewMemory())
 	cfg := config(t, &clock{noon})
 	p := open(t, cfg, f)
 	must(t, p.Start(ctx))
-	f.away = true
+	f.Outage(true)
 	for h := midnight - 48; h < midnight+12; h++ {
 		must(t, p.Add(ctx, hourOf(h, 3600, 1)))
 		if rep, err := p.Push(ctx, nil); !errors.Is(err, bucket.ErrUnavailable) || rep.Waiting == 0 {
@@ -38,7 +39,7 @@ func TestSpoolOutlivesOutage(t *testing.T) {
 		t.Fatalf("Start while the bucket is away: %v", err)
 	}
 	must(t, p.Add(ctx, hourOf(midnight+12, 3600, 1)))
-	f.heal()
+	f.Clear()
 	rep, err := p.Push(ctx, nil)
 	must(t, err)
 	if rep.Days != 3 || rep.Objects != 9 || rep.Waiting != 0 {
@@ -54,12 +55,12 @@ func TestSpoolOutlivesOutage(t *testing.T) {
 // counts as missing; nothing newer is traded for something older.
 func TestSpoolLimits(t *testing.T) {
 	ctx := context.Background()
-	f := newFaulty(bucket.NewMemory())
+	f := buckettest.WithFaults(bucket.NewMemory())
 	cfg := config(t, &clock{noon})
 	cfg.SpoolDays = 2
 	p := open(t, cfg, f)
 	must(t, p.Start(ctx))
-	f.away = true
+	f.Outage(true)
 	for _, day := range []cost.Hour{-48, -24, 0} {
 		must(t, p.Add(ctx, hourOf(midnight+day, 3600, 1), hourOf(midnight+day+1, 3600, 1)))
 	}
@@ -68,7 +69,7 @@ func TestSpoolLimits(t *testing.T) {
 	}
 	must(t, p.Close())
 	p = open(t, cfg, f)
-	f.heal()
+	f.Clear()
 	rep, err := p.Push(ctx, nil)
 	if err != nil || rep.Days != 2 || rep.Dropped != 2 {
 		t.Errorf("Push: %+v, %v; want 2 days, 2 hours dropped before the restart", rep, err)
