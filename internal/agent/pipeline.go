@@ -202,7 +202,7 @@ func (p *Pipeline) Tick(ctx context.Context) error {
 
 // live computes the hours that are not closed yet, up to now.
 func (p *Pipeline) live(ctx context.Context) error {
-	now := p.Now()
+	now := p.Now().Truncate(time.Second)
 	var hours []push.Hour
 	for h := p.closing(); h.Start().Before(now); h++ {
 		u, err := p.Source.Open(ctx, h, now)
