@@ -178,3 +178,21 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestEveryKeyIsParsed keeps the list of known places and the parser together:
+// the good files use every key there is.
+func TestEveryKeyIsParsed(t *testing.T) {
+	used := ""
+	for _, path := range inputs(t, "good") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used += string(data)
+	}
+	for _, key := range bucket.KnownKeys() {
+		if !strings.Contains(used, key+":") {
+			t.Errorf("no good file sets %s", key)
+		}
+	}
+}

@@ -15,3 +15,12 @@ func WithoutWaits(b Bucket) *[]time.Duration {
 	}
 	return waits
 }
+
+// KnownKeys returns the names of all keys of a federated-store.yaml.
+func KnownKeys() []string {
+	keys := make([]string, 0, len(homes))
+	for key := range homes {
+		keys = append(keys, key)
+	}
+	return keys
+}

@@ -95,7 +95,7 @@ func (b *Filesystem) explain(action, key string, err error) error {
 		return b.fail(action, key, ErrUnavailable, rootErr)
 	}
 	kind := kindOf(err)
-	if kind == ErrNotFound && action != "Get" && action != "Stat" {
+	if errors.Is(kind, ErrNotFound) && action != "Get" && action != "Stat" {
 		kind = ErrUnavailable // something of ours vanished while we worked
 	}
 	switch {
@@ -420,7 +420,7 @@ func (b *Filesystem) Delete(ctx context.Context, key string) error {
 	if err := syncDirectory(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return b.explain("Delete", key, err)
 	}
-	for ; dir != b.root && os.Remove(dir) == nil; dir = filepath.Dir(dir) { //nolint:revive // the loop is its condition: only empty directories go
+	for ; dir != b.root && os.Remove(dir) == nil; dir = filepath.Dir(dir) { // only empty directories go
 	}
 	return nil
 }

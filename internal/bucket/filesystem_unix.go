@@ -53,7 +53,7 @@ func lockFile(ctx context.Context, path string) (release func(), err error) {
 
 func inodeOf(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Ino)
+		return uint64(st.Ino) //nolint:unconvert // the field's type differs between systems
 	}
 	return 0
 }

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +18,7 @@ const (
 // characters or a backslash, too long, or inside the directory that FILESYSTEM keeps for itself.
 func ValidateKey(key string) error {
 	if key == "" {
-		return fmt.Errorf("key is empty")
+		return errors.New("key is empty")
 	}
 	if len(key) > maxKeyBytes {
 		return fmt.Errorf("key %.40q… has %d bytes, at most %d are allowed", key, len(key), maxKeyBytes)

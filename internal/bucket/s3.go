@@ -72,7 +72,7 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	}
 	client.SetAppInfo("fleetcost", "1")
 	client.SetS3EnableDualstack(!cfg.DisableDualstack)
-	deps.Logger.Info("S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
+	deps.Logger.Info("opened S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
 	return &s3Bucket{
 		cfg:       cfg,
 		core:      *client,

@@ -224,7 +224,7 @@ func (t *s3Transport) log(req *http.Request, resp *http.Response, started time.T
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "S3 request", attrs...)
+	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "request to S3", attrs...)
 }
 
 // CloseIdleConnections lets go of connections that nothing uses.

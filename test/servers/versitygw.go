@@ -204,13 +204,9 @@ func findVersityGW(t testing.TB) string {
 	if path, err := exec.LookPath("versitygw"); err == nil {
 		return path
 	}
-	cache := os.Getenv("XDG_CACHE_HOME")
-	if cache == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatalf("find the tool cache: %v", err)
-		}
-		cache = filepath.Join(home, ".cache")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatalf("find the tool cache: %v", err)
 	}
 	path := filepath.Join(cache, "fleetcost-tools", "versitygw-"+versityVersion+"-"+runtime.Version(), "versitygw")
 	if _, err := os.Stat(path); err != nil {
