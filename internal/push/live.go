@@ -20,7 +20,7 @@ func (p *Pusher) confirmed(h costfile.HourMeta) bool {
 
 // pushLive brings the live objects up to date: what they hold and what SetLive
 // gave, without what daily objects hold.
-func (p *Pusher) pushLive(ctx context.Context) (Report, costfile.LiveStatus, error) {
+func (p *Pusher) pushLive(ctx context.Context) (Report, error) {
 	p.mu.Lock()
 	hours := slices.Collect(maps.Values(p.live))
 	p.mu.Unlock()
@@ -40,7 +40,7 @@ func (p *Pusher) pushLive(ctx context.Context) (Report, costfile.LiveStatus, err
 			rows: func(keep map[cost.Hour]bool) input { return input{hours: hours, keep: keep} },
 		})
 		if err != nil {
-			return rep, status, err
+			return rep, err
 		}
 		rep.count(&res)
 		if !res.absent {
@@ -55,7 +55,8 @@ func (p *Pusher) pushLive(ctx context.Context) (Report, costfile.LiveStatus, err
 			delete(p.live, h)
 		}
 	}
-	return rep, status, nil
+	p.liveStatus = status
+	return rep, nil
 }
 
 // foldLive moves the hours of the live objects that are over into the spool,

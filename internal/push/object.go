@@ -161,7 +161,7 @@ func (p *Pusher) write(ctx context.Context, t target, old *fetched) (result, err
 			"its hours are computed again where the source still has them; find out who or what damaged it")
 	}
 	if old.meta.Live && old.meta.Currency != t.meta.Currency {
-		old.meta.Hours = nil // a live object holds nothing that cannot be had again
+		old.meta.Hours = nil // hours of two currencies never share an object; these are about to close anew
 	}
 	c := choose(old.meta.Hours, t.hours, t.drop)
 	res := result{meta: old.meta, object: old.object, absent: old.absent, replaced: c.replaced}
@@ -212,6 +212,7 @@ func (p *Pusher) merge(t target, old *fetched, c choice) (meta costfile.Meta, bo
 // explainDenied tells why an object that exists could not be read.
 func (p *Pusher) explainDenied(ctx context.Context, key string, denied error) error {
 	if obj, err := p.bucket.Stat(ctx, key); err == nil && archived(obj.StorageClass) {
+		p.checkClass(key, obj)
 		return fmt.Errorf("read %s: it is in storage class %s, which cannot be read back; restore it and keep the class off these objects: %w", key, obj.StorageClass, denied)
 	}
 	return fmt.Errorf("read %s: it exists but may not be read; the agent needs Get on its own keys: %w", key, denied)

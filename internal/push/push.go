@@ -68,6 +68,7 @@ func (p *Pusher) push(ctx context.Context, fill func(*costfile.Status)) (rep Rep
 		return rep, err
 	}
 	p.nextGeneration()
+	p.archived = false
 	p.mu.Lock()
 	days := p.spool.newestFirst()
 	p.mu.Unlock()
@@ -88,7 +89,7 @@ func (p *Pusher) push(ctx context.Context, fill func(*costfile.Status)) (rep Rep
 	} else {
 		p.clearProblem(problemPush)
 	}
-	r, live, err := p.pushLive(ctx)
+	r, err := p.pushLive(ctx)
 	rep.add(r)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("push live: %w", err))
@@ -96,7 +97,10 @@ func (p *Pusher) push(ctx context.Context, fill func(*costfile.Status)) (rep Rep
 	if hopeless(ctx, err) {
 		return rep, errors.Join(errs...)
 	}
-	if err := p.pushStatus(ctx, live, fill); err != nil {
+	if !p.archived {
+		p.clearProblem(problemArchive)
+	}
+	if err := p.pushStatus(ctx, fill); err != nil {
 		return rep, errors.Join(append(errs, err)...)
 	}
 	p.mu.Lock()

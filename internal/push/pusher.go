@@ -38,6 +38,8 @@ type Pusher struct {
 	caps       bucket.Capabilities
 	status     document // status.json as last read or written, without its data
 	generation int64    // of the last push
+	liveStatus costfile.LiveStatus
+	archived   bool // this push saw an object in an archive storage class
 
 	mu       sync.Mutex
 	spool    *spool
@@ -77,8 +79,14 @@ func New(cfg Config, b bucket.Bucket, logger *slog.Logger, reg prometheus.Regist
 	return p, nil
 }
 
-// Close frees the spool directory. What is in the spool stays there.
+// errClosed is returned by every method of a closed pusher.
+var errClosed = errors.New("pusher is closed")
+
+// Close waits for a push to end and frees the spool directory. What is in the
+// spool stays there.
 func (p *Pusher) Close() error {
+	<-p.turn
+	defer func() { p.turn <- struct{}{} }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.spool.unlock != nil {
@@ -92,6 +100,13 @@ func (p *Pusher) Close() error {
 func (p *Pusher) lock(ctx context.Context) (unlock func(), err error) {
 	select {
 	case <-p.turn:
+		p.mu.Lock()
+		closed := p.spool.unlock == nil
+		p.mu.Unlock()
+		if closed {
+			p.turn <- struct{}{}
+			return nil, errClosed
+		}
 		return func() { p.turn <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -106,11 +121,11 @@ func (p *Pusher) lock(ctx context.Context) (unlock func(), err error) {
 func (p *Pusher) Add(ctx context.Context, hours ...Hour) error {
 	byDay := map[cost.Day][]*Hour{}
 	for i := range hours {
-		h := &hours[i]
+		h := hours[i] // a copy, so that keeping one hour does not keep them all
 		if err := h.prepare(p.cfg.ClusterID); err != nil {
 			return fmt.Errorf("add to spool: %w", err)
 		}
-		byDay[h.Hour.Day()] = append(byDay[h.Hour.Day()], h)
+		byDay[h.Hour.Day()] = append(byDay[h.Hour.Day()], &h)
 	}
 	days := slices.Sorted(maps.Keys(byDay))
 	slices.Reverse(days)
@@ -129,6 +144,9 @@ func (p *Pusher) Add(ctx context.Context, hours ...Hour) error {
 func (p *Pusher) addDay(day cost.Day, hours []*Hour) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.spool.unlock == nil {
+		return errClosed
+	}
 	defer p.observeSpool()
 	fresh := map[cost.Hour]*Hour{} // the best of each hour, once
 	for _, h := range hours {
@@ -146,6 +164,10 @@ func (p *Pusher) addDay(day cost.Day, hours []*Hour) error {
 		}
 	}
 	gone, err := p.spool.add(day, p.meta(hours), slices.Collect(maps.Values(fresh)))
+	gone = slices.DeleteFunc(gone, func(h cost.Hour) bool {
+		_, ok := p.days[h.Day()].hour(h)
+		return ok // only a newer version of it is gone
+	})
 	if len(gone) > 0 {
 		err = errors.Join(err, p.spool.drop(len(gone)))
 		p.metrics.dropped.Add(float64(len(gone)))
@@ -176,14 +198,14 @@ func (p *Pusher) SetLive(hours ...Hour) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range hours {
-		h := &hours[i]
+		h := hours[i]
 		if err := h.prepare(p.cfg.ClusterID); err != nil {
 			p.logger.Error("live hour refused", "err", err)
 			p.setProblem(problemLive, err.Error(), "report this: it is a fault of the agent")
 			continue
 		}
 		if old := p.live[h.Hour]; old == nil || h.Better(old.HourMeta) {
-			p.live[h.Hour] = h
+			p.live[h.Hour] = &h
 		}
 	}
 	keys := slices.Sorted(maps.Keys(p.live))

@@ -44,9 +44,12 @@ func openSpool(dir string, maxDays int, maxBytes int64) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create spool directory: %w", err)
 	}
+	if err := syncDir(filepath.Dir(dir)); err != nil { // what is in a directory is as durable as its name
+		return nil, err
+	}
 	unlock, err := lockDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("lock spool directory %s: %w", dir, err)
+		return nil, fmt.Errorf("lock spool directory %s: %w; stop the other agent, or give each a directory of its own", dir, err)
 	}
 	s := &spool{dir: dir, maxDays: maxDays, maxBytes: maxBytes, unlock: unlock, days: map[cost.Day]*spoolDay{}}
 	if err := s.load(); err != nil {

@@ -56,7 +56,9 @@ func (p *Pusher) ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.foldLive(ctx); err != nil && !errors.Is(err, ErrSpoolFull) {
+	if err := p.foldLive(ctx); errors.Is(err, ErrSpoolFull) {
+		p.logger.Error("live hours found have no room in the spool; they stay live", "err", err)
+	} else if err != nil {
 		return fmt.Errorf("fold live hours into their days: %w", err)
 	}
 	p.ready = true
@@ -98,6 +100,7 @@ func (p *Pusher) checkClass(key string, obj bucket.Object) {
 	if !archived(obj.StorageClass) {
 		return
 	}
+	p.archived = true
 	msg := fmt.Sprintf("%s is in storage class %s, which cannot be read back at once: neither the server nor the agent can use it", key, obj.StorageClass)
 	p.logger.Warn(msg)
 	p.problem(problemArchive, msg, "take the storage class out of put_user_metadata, and let a lifecycle rule move only objects older than the server's retention")

@@ -44,6 +44,9 @@ func (p *Pusher) adoptStatus(was document) error {
 			costfile.StatusKey(p.cfg.ClusterID), st.Version, costfile.Major, costfile.ErrVersion)
 	}
 	p.generation = max(p.generation, st.Generation)
+	if !p.ready {
+		p.liveStatus = st.Live
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spool.dropped = max(p.spool.dropped, st.Spool.Dropped)
@@ -68,7 +71,7 @@ func (p *Pusher) nextGeneration() {
 
 // pushStatus writes status.json, after everything it speaks of. It is not read
 // first, since this process is most likely the last that wrote it.
-func (p *Pusher) pushStatus(ctx context.Context, live costfile.LiveStatus, fill func(*costfile.Status)) error {
+func (p *Pusher) pushStatus(ctx context.Context, fill func(*costfile.Status)) error {
 	key := costfile.StatusKey(p.cfg.ClusterID)
 	denied := false
 	for attempt := range maxAttempts {
@@ -85,7 +88,7 @@ func (p *Pusher) pushStatus(ctx context.Context, live costfile.LiveStatus, fill 
 			}
 			p.nextGeneration()
 		}
-		data, err := json.Marshal(p.buildStatus(live, fill))
+		data, err := json.Marshal(p.buildStatus(fill))
 		if err != nil {
 			return fmt.Errorf("encode status: %w", err)
 		}
@@ -102,12 +105,12 @@ func (p *Pusher) pushStatus(ctx context.Context, live costfile.LiveStatus, fill 
 	return p.errBusy(key)
 }
 
-func (p *Pusher) buildStatus(live costfile.LiveStatus, fill func(*costfile.Status)) *costfile.Status {
+func (p *Pusher) buildStatus(fill func(*costfile.Status)) *costfile.Status {
 	s := &costfile.Status{
 		Version:   fmt.Sprintf("%d.%d", costfile.Major, costfile.Minor),
 		ClusterID: p.cfg.ClusterID, OwnerUID: p.cfg.Owner.UID, AgentVersion: p.cfg.Writer, Currency: p.cfg.Currency,
 		StartedAt: p.started, PushedAt: p.cfg.Now().UTC(), Generation: p.generation,
-		Days: map[cost.Day]costfile.DayStatus{}, Live: live,
+		Days: map[cost.Day]costfile.DayStatus{}, Live: p.liveStatus,
 	}
 	if fill != nil {
 		fill(s)
