@@ -60,6 +60,7 @@ func dump(w io.Writer, format string, body []byte) error {
 func newTable(env *Env, header []string, numbers int) table.Writer {
 	t := table.NewWriter()
 	t.SetOutputMirror(env.Stdout)
+	t.SuppressTrailingSpaces()
 	style := table.StyleDefault
 	style.Name = "fleetcost"
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "   "

@@ -114,7 +114,9 @@ func (s *Server) showProgress(ctx context.Context) error {
 			done()
 			return ctx.Err()
 		case <-tick.C:
-			show(s.ingest.Progress())
+			if !s.ready.Load() {
+				show(s.ingest.Progress())
+			}
 		}
 	}
 	done()

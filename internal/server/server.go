@@ -48,44 +48,48 @@ type lastSync struct {
 
 // New opens the bucket and the store and listens; nothing is loaded or
 // answered until Run. On an error everything opened is closed again.
-func New(ctx context.Context, cfg Config) (s *Server, err error) {
+func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Getenv == nil {
 		cfg.Getenv = func(string) string { return "" }
 	}
-	s = &Server{cfg: cfg, logger: cfg.Logger.With("component", "server")}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
+	s := &Server{cfg: cfg, logger: cfg.Logger.With("component", "server")}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// open opens everything in the order in which data flows.
+func (s *Server) open(ctx context.Context) (err error) {
+	cfg := &s.cfg
 	reg := ops.NewRegistry("server", cfg.Build)
 	if err := s.openBucket(ctx, reg); err != nil {
-		return nil, err
+		return err
 	}
 	if s.store, err = store.Open(ctx, store.Config{
 		Path: filepath.Join(cfg.DataDir, "store.duckdb"), Threads: cfg.Threads, MemoryLimit: cfg.MemoryLimit,
 		Logger: cfg.Logger.With("component", "store"),
 	}); err != nil {
-		return nil, fmt.Errorf("open the store below --data-dir %s: %w", cfg.DataDir, err)
+		return fmt.Errorf("open the store below --data-dir %s: %w", cfg.DataDir, err)
 	}
 	s.closers = append(s.closers, s.store.Close)
 	if s.ingest, err = ingest.New(ctx, ingest.Config{
 		CacheDir: filepath.Join(cfg.DataDir, "cache"), HourlyDays: cfg.HourlyDays, DailyDays: cfg.DailyDays,
 		SweepEvery: cfg.SweepInterval, Currency: cfg.Currency, Now: cfg.Now,
 	}, s.bucket, s.store, cfg.Logger.With("component", "ingest"), reg); err != nil {
-		return nil, fmt.Errorf("set up ingest: %w", err)
+		return fmt.Errorf("set up ingest: %w", err)
 	}
 	s.retired = newRetirements(s.bucket)
 	if s.handler, err = s.newHandler(reg); err != nil {
-		return nil, err
+		return err
 	}
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w; is another server running? --listen chooses another address", cfg.Listen, err)
+		return fmt.Errorf("listen on %s: %w; is another server running? --listen chooses another address", cfg.Listen, err)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) error {
