@@ -224,7 +224,7 @@ func (b *builder) addBarePod(ns *namespace, t *team, app string) {
 // addCron draws a cron job (or, rarely, bare jobs on a schedule of their own).
 func (b *builder) addCron(ns *namespace, t *team, app string) {
 	b.used["cron"]++
-	minutes := []int{5, 10, 15, 30, 60, 360, 1440}[(b.used["cron"]-1+b.d.intn(2))%7]
+	minutes := []int{10, 15, 30, 60, 60, 360, 1440}[b.d.intn(7)]
 	shortest := []int{8, 25, 70, 300, 900}[b.d.intn(5)]
 	if b.used["cron"] == 1 {
 		minutes, shortest = 5, 8 // at least one that is shorter than a step
@@ -239,6 +239,7 @@ func (b *builder) addCron(ns *namespace, t *team, app string) {
 		},
 	}
 	w.containers[0].rhythmic = 0
+	w.jobLabels = w.jobTemplate()
 	w.key = hashOf(b.key, "job/"+ns.name+"/"+w.name)
 	pool := "apps"
 	if b.d.chance(b.p.spotPercent) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/simulate"
@@ -59,8 +60,7 @@ func TestAnyOrder(t *testing.T) {
 	wg.Wait()
 }
 
-// TestDefaultFleetIsUsable checks each hour's invariants over a week, at and
-// around the habits.
+// TestUsageIsValid checks the invariants of the default fleet's hours.
 func TestUsageIsValid(t *testing.T) {
 	f := simulate.NewFleet(simulate.Options{Seed: 1})
 	w := f.Window()
@@ -81,6 +81,31 @@ func TestUsageIsValid(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAnyFleetIsValid draws fleets of any shape and looks at any hour of them,
+// also outside their history.
+func TestAnyFleetIsValid(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		o := simulate.Options{
+			Seed:       rapid.Uint64().Draw(r, "seed"),
+			Clusters:   rapid.IntRange(1, 30).Draw(r, "clusters"),
+			Containers: rapid.IntRange(1, 900).Draw(r, "containers"),
+			Step:       rapid.SampledFrom([]time.Duration{0, time.Minute, 5 * time.Minute, 7 * time.Second}).Draw(r, "step"),
+			Uniform:    rapid.Bool().Draw(r, "uniform"),
+		}
+		if rapid.Bool().Draw(r, "dated") {
+			o.End = cost.Hour(rapid.IntRange(400_000, 600_000).Draw(r, "end"))
+			o.Start = o.End - cost.Hour(rapid.IntRange(1, 2000).Draw(r, "hours"))
+		}
+		f := simulate.NewFleet(o)
+		c := f.Clusters()[rapid.IntRange(0, len(f.Clusters())-1).Draw(r, "cluster")]
+		h := f.Window().Start + cost.Hour(rapid.IntRange(-50, int(f.Window().Hours())+50).Draw(r, "hour"))
+		checkHour(t, c, h, c.Usage(h))
+		if t.Failed() {
+			r.Fatalf("options %+v", o)
+		}
+	})
 }
 
 func checkHour(t *testing.T, c *simulate.Cluster, h cost.Hour, u cost.HourUsage) {
@@ -193,6 +218,10 @@ func look(f *simulate.Fleet) *survey {
 	}
 	for _, c := range s.clusters {
 		for h := s.window.Start; h < s.window.End; h++ {
+			// Ten days in full, then every fourth hour; the gap in full.
+			if h > s.window.Start+240 && h%4 != 0 && c.Habits.GapStart.IsZero() && h != mid(s.window) {
+				continue
+			}
 			u := c.Usage(h)
 			s.perHour[h] += len(u.Containers)
 			s.byHour[c.Name] = append(s.byHour[c.Name], len(u.Containers))
@@ -201,6 +230,9 @@ func look(f *simulate.Fleet) *survey {
 	}
 	return s
 }
+
+// mid is a working afternoon in the middle of the history.
+func mid(w cost.Window) cost.Hour { return w.Start + 14*24 + 15 }
 
 func (s *survey) add(c *simulate.Cluster, u *cost.HourUsage) {
 	if u.CoverageSeconds > 0 && u.CoverageSeconds < 3600 {
@@ -264,13 +296,13 @@ func (s *survey) anyVolume(ok func(id string, v cost.VolumeUsage) bool) bool {
 // TestDefaultFleetKeepsItsPromises is the list of what the demo shows.
 func TestDefaultFleetKeepsItsPromises(t *testing.T) {
 	s := look(simulate.NewFleet(simulate.Options{Seed: 1}))
-	mid := s.window.Start + 14*24 + 15 // a working afternoon
+	afternoon := s.perHour[mid(s.window)]
 	for _, c := range []struct {
 		promise string
 		kept    bool
 	}{
 		{"at least 12 clusters", len(s.clusters) >= 12},
-		{"about 2,000 containers", s.perHour[mid] > 1700 && s.perHour[mid] < 2600},
+		{"about 2,000 containers", afternoon > 1800 && afternoon < 2500},
 		{"AWS, Azure, GCP and on premises", s.anyNode(provider("AWS")) && s.anyNode(provider("Azure")) && s.anyNode(provider("GCP")) && s.anyNode(provider(""))},
 		{"a spot fleet", s.anyNode(func(n cost.NodeUsage) bool { return n.CapacityType == "spot" })},
 		{"GPU nodes of three clouds", s.anyNode(machine("g5.xlarge")) && s.anyNode(machine("Standard_NC4as_T4_v3")) && s.anyNode(machine("a2-highgpu-1g"))},
@@ -319,7 +351,7 @@ func TestDefaultFleetKeepsItsPromises(t *testing.T) {
 			t.Errorf("the default fleet has not: %s", c.promise)
 		}
 	}
-	t.Logf("%d nodes, %d pods, %d containers, %d at mid, %d volumes", len(s.nodes), len(s.podUIDs), len(s.containers), s.perHour[mid], len(s.volumes))
+	t.Logf("%d nodes, %d pods, %d containers, %d at mid, %d volumes", len(s.nodes), len(s.podUIDs), len(s.containers), afternoon, len(s.volumes))
 }
 
 func (s *survey) anyPod(ok func(id string, uids int) bool) bool {
@@ -373,6 +405,65 @@ func TestClusterNames(t *testing.T) {
 	}
 	if len(f.Clusters()) != 100 || !strings.HasPrefix(f.Clusters()[12].Name, f.Clusters()[0].Name) {
 		t.Errorf("%d clusters, the 13th is %s", len(f.Clusters()), f.Clusters()[12].Name)
+	}
+}
+
+// TestLabelsAreCanonical holds the labels that are made of pieces against the
+// canonical form.
+func TestLabelsAreCanonical(t *testing.T) {
+	f := simulate.NewFleet(simulate.Options{Seed: 2, Containers: 500})
+	for _, c := range f.Clusters() {
+		u := c.Usage(f.Window().End - 200)
+		for i := range u.Containers {
+			for _, l := range []cost.Labels{u.Containers[i].Labels, u.Containers[i].NamespaceLabels, u.Containers[i].Annotations} {
+				if m := l.Map(); l != cost.LabelsOf(m) || l != "" && len(m) == 0 {
+					t.Fatalf("%s: labels %s are not canonical", u.Containers[i].Pod, l)
+				}
+				for k, v := range l.Map() {
+					if k != cost.SanitizeLabel(k) || strings.Contains(v, "@") {
+						t.Fatalf("%s: label %s=%s", u.Containers[i].Pod, k, v)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestOpenHourBecomesTheClosedOne checks that an hour seen at its end is the
+// hour, that nothing is known before it begins, and that covered time grows.
+func TestOpenHourBecomesTheClosedOne(t *testing.T) {
+	f := simulate.NewFleet(simulate.Options{Seed: 2, Containers: 500})
+	h := f.Window().Start + 500
+	for _, c := range f.Clusters() {
+		if d := cmp.Diff(c.Usage(h), c.UsageUntil(h, h.End().Add(time.Hour))); d != "" {
+			t.Errorf("%s at the end: %.500s", c.Name, d)
+		}
+		if u := c.UsageUntil(h, h.Start().Add(-time.Second)); u.CoverageSeconds != 0 || len(u.Nodes) > 0 {
+			t.Errorf("%s knows %d s before the hour begins", c.Name, u.CoverageSeconds)
+		}
+		last := int32(0)
+		for m := range 60 {
+			u := c.UsageUntil(h, h.Start().Add(time.Duration(m)*time.Minute))
+			if u.CoverageSeconds < last {
+				t.Errorf("%s covers %d s, then %d s", c.Name, last, u.CoverageSeconds)
+			}
+			last = u.CoverageSeconds
+		}
+	}
+}
+
+// TestUniformFleet is what benchmarks rely on: equal sizes, no habits.
+func TestUniformFleet(t *testing.T) {
+	f := simulate.NewFleet(simulate.Options{Seed: 1, Clusters: 20, Containers: 20 * 500, Uniform: true})
+	for _, c := range f.Clusters() {
+		sum, n := 0, 0
+		for h := f.Window().Start; h < f.Window().Start+7*24; h += 9 {
+			sum += len(c.Usage(h).Containers)
+			n++
+		}
+		if mean := sum / n; mean < 425 || mean > 600 || !c.Has(f.Window().Start) || c.Habits.Late != 0 || c.Habits.SilentSince != 0 {
+			t.Errorf("%s: %d containers of about 500, habits %+v", c, mean, c.Habits)
+		}
 	}
 }
 

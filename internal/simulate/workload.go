@@ -44,9 +44,10 @@ type workload struct {
 	rollout    turnover // replaces every pod, one after the other
 	slots      []*slot
 	cron       *cron
-	shared     *volume // a volume that all its pods mount
-	record     bool    // its pods are needed for a balancer or a shared volume
-	id         int     // index in the cluster
+	jobLabels  []string // see jobTemplate
+	shared     *volume  // a volume that all its pods mount
+	record     bool     // its pods are needed for a balancer or a shared volume
+	id         int      // index in the cluster
 
 	template atomic.Pointer[template]
 }
@@ -222,15 +223,39 @@ func (w *workload) jobPod(r run) (p *pod, controllerKind, controller string) {
 	job := w.name + "-" + strconv.FormatInt(r.scheduled/60, 10)
 	h := mix(w.key, r.key)
 	p = &pod{key: r.key, uid: uuid(h), name: job + "-" + nameSuffix(h, 5)}
-	jobUID := uuid(mix(h, 9))
-	p.labels = w.podLabels(map[string]string{
-		"batch_kubernetes_io_controller_uid": jobUID, "batch_kubernetes_io_job_name": job,
-		"controller_uid": jobUID, "job_name": job,
-	})
+	p.labels = fill(w.jobLabels, uuid(mix(h, 9)), job)
 	if w.cron.owned {
 		return p, "cronjob", w.name
 	}
 	return p, "job", job
+}
+
+// jobTemplate returns the labels of a job's pod in canonical JSON, cut where
+// its UID and its name belong: pieces 1, 3, … say which. A job has labels of
+// its own at each run, and making JSON would be most of the work of an hour.
+func (w *workload) jobTemplate() []string {
+	all := w.podLabels(map[string]string{
+		"batch_kubernetes_io_controller_uid": "@uid@", "batch_kubernetes_io_job_name": "@job@",
+		"controller_uid": "@uid@", "job_name": "@job@",
+	})
+	return strings.Split(string(all), "@")
+}
+
+// fill puts a UID and a name into a job template.
+func fill(template []string, uid, job string) cost.Labels {
+	var b strings.Builder
+	b.Grow(400)
+	for i, piece := range template {
+		switch {
+		case i%2 == 0:
+			b.WriteString(piece)
+		case piece == "uid":
+			b.WriteString(uid)
+		default:
+			b.WriteString(job)
+		}
+	}
+	return cost.Labels(b.String())
 }
 
 // nodeSlot is a place for a node: at each moment at most one machine.
