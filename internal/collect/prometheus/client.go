@@ -133,8 +133,13 @@ func seconds(t time.Time) string {
 // is asked again from its beginning, so fn may see a series twice.
 func (c *client) ask(ctx context.Context, path string, form url.Values, maxSamples int, fn func(labels, []sample) error) (answer, error) {
 	form.Set("timeout", strconv.Itoa(int(c.cfg.Timeout/time.Second))+"s")
+	return c.retry(ctx, func() (answer, error) { return c.once(ctx, path, form, maxSamples, fn) })
+}
+
+// retry calls do until it succeeds or its error is no passing one.
+func (c *client) retry(ctx context.Context, do func() (answer, error)) (answer, error) {
 	for try := 0; ; try++ {
-		a, err := c.once(ctx, path, form, maxSamples, fn)
+		a, err := do()
 		if err == nil || try >= c.cfg.Retries || !transient(ctx, err) {
 			return a, err
 		}
@@ -162,7 +167,7 @@ func transient(ctx context.Context, err error) bool {
 	var api *apiError
 	var cb callbackError
 	switch {
-	case ctx.Err() != nil, errors.Is(err, errTooManySamples), errors.As(err, &cb):
+	case ctx.Err() != nil, errors.Is(err, errTooManySamples), errors.Is(err, errNoRemoteRead), errors.As(err, &cb):
 		return false
 	case errors.As(err, &api):
 		return api.passing()

@@ -35,6 +35,10 @@ type Config struct {
 	Timeout     time.Duration // of one query; 0 means 2 m
 	Retries     int           // of a query that failed for a passing reason; 0 means 4, negative none
 
+	// NoRemoteRead keeps to the query API. Otherwise remote read with streamed
+	// chunks is tried first, and left where a backend has none.
+	NoRemoteRead bool
+
 	AnnotationAllow []string // annotation keys to keep; none by default
 	LabelDeny       []string // label keys to drop
 
@@ -114,7 +118,7 @@ func (c Config) Validate() error {
 	if c.Timeout < time.Second {
 		bad("timeout", "%s is below 1s", c.Timeout)
 	}
-	if err := checkMatcher(c.Matcher); err != nil {
+	if _, err := parseMatchers(c.Matcher); err != nil {
 		bad("matcher", "%v", err)
 	}
 	for k := range c.Headers {
@@ -126,43 +130,6 @@ func (c Config) Validate() error {
 		bad("now", "the clock is missing")
 	}
 	return errors.Join(errs...)
-}
-
-// checkMatcher finds what would break every query: text outside of
-// name="value" pairs.
-func checkMatcher(m string) error {
-	for rest := m; rest != ""; {
-		i := strings.IndexAny(rest, "=!")
-		if i <= 0 || !labelName(strings.TrimSpace(rest[:i])) {
-			return fmt.Errorf(`%q is not of the form name="value" (operators =, !=, =~, !~), joined by commas`, m)
-		}
-		rest = strings.TrimLeft(rest[i:], "=!~")
-		rest = strings.TrimSpace(rest)
-		if rest == "" || rest[0] != '"' {
-			return fmt.Errorf("%q: the value needs double quotes", m)
-		}
-		end := 1
-		for end < len(rest) && rest[end] != '"' {
-			if rest[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		if end >= len(rest) {
-			return fmt.Errorf("%q: a quote is not closed", m)
-		}
-		rest = strings.TrimLeft(rest[end+1:], " ,")
-	}
-	return nil
-}
-
-func labelName(s string) bool {
-	for i, r := range s {
-		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // transport returns the HTTP transport that the TLS settings ask for.

@@ -303,13 +303,17 @@ func (d *decoder) unescape() error {
 }
 
 // interned returns d.buf as a string.
-func (d *decoder) interned() string {
-	if s, ok := d.intern[string(d.buf)]; ok {
+func (d *decoder) interned() string { return internBytes(d.intern, d.buf) }
+
+// internBytes returns b as a string, the same one for the same bytes. The
+// table is bounded: identifiers of containers never repeat.
+func internBytes(table map[string]string, b []byte) string {
+	if s, ok := table[string(b)]; ok {
 		return s
 	}
-	s := string(d.buf)
-	if len(d.intern) < 1<<16 { // bounded: identifiers of containers never repeat
-		d.intern[s] = s
+	s := string(b)
+	if len(table) < 1<<16 {
+		table[s] = s
 	}
 	return s
 }

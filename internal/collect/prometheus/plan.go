@@ -83,8 +83,7 @@ func (s *Source) fetchRaw(ctx context.Context, f *family, b *batch, from, to tim
 		if z.After(to) {
 			z = to
 		}
-		q := fmt.Sprintf("%s[%dms]", s.selector(f, extra), z.Sub(a).Milliseconds())
-		ans, err := s.client.instant(ctx, q, z.Add(-time.Millisecond), s.cfg.MaxSamples, func(l labels, p []sample) error {
+		ans, err := s.raw(ctx, f, extra, a, z, func(l labels, p []sample) error {
 			b.addRaw(f, l, p)
 			return nil
 		})

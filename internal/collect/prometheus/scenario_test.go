@@ -23,7 +23,6 @@ func TestScenario(t *testing.T) {
 		scrape    simulate.Scrape
 		tolerance float64 // edges of load blur when samples are off the grid
 	}{
-		{name: "samples on the step grid, two exporters", scrape: simulate.Scrape{Replicas: 2}, tolerance: 0.0002},
 		{name: "kubelets lag behind the scrape", scrape: simulate.Scrape{KubeletLag: 11 * time.Second}, tolerance: 0.02},
 		{name: "two samples in a step", scrape: simulate.Scrape{Interval: 30 * time.Second}, tolerance: 0.015},
 	} {
@@ -35,7 +34,8 @@ func TestScenario(t *testing.T) {
 }
 
 // TestSharedDatabase reads one of two clusters whose samples lie in one
-// database, whole and in small queries.
+// database, one of them from two exporters: by remote read and by queries,
+// whole and in small pieces.
 func TestSharedDatabase(t *testing.T) {
 	one, two := simulate.Small(1), simulate.Small(2)
 	w := cost.Window{Start: one.Start, End: one.Start + cost.Hour(one.Hours)}
@@ -43,7 +43,7 @@ func TestSharedDatabase(t *testing.T) {
 		if err := one.Scrape(w, simulate.Scrape{Labels: []string{"cluster", "a"}, Continues: true}); err != nil {
 			return err
 		}
-		return two.Scrape(w, simulate.Scrape{Labels: []string{"cluster", "b"}})
+		return two.Scrape(w, simulate.Scrape{Labels: []string{"cluster", "b"}, Replicas: 2})
 	})
 	of := func(matcher string, maxSamples int) *Source {
 		return newSource(t, p.URL(), func(c *Config) { c.Matcher, c.MaxSamples = matcher, maxSamples })
@@ -52,7 +52,13 @@ func TestSharedDatabase(t *testing.T) {
 	compareQuantities(t, one, w, whole, 0.0002)
 	compareQuantities(t, two, w, hours(t, of(`{cluster="b"}`, 0), w), 0.0002)
 	if d := cmp.Diff(whole, hours(t, of(`cluster="a"`, minSamples), w)); d != "" {
-		t.Errorf("small queries give another answer: %s", d)
+		t.Errorf("small reads give another answer: %s", d)
+	}
+	for _, maxSamples := range []int{0, minSamples} {
+		queries := newSource(t, p.URL(), func(c *Config) { c.Matcher, c.MaxSamples, c.NoRemoteRead = `cluster="a"`, maxSamples, true })
+		if d := cmp.Diff(whole, hours(t, queries, w)); d != "" {
+			t.Errorf("queries of at most %d samples give another answer than remote read: %s", maxSamples, d)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // startServer loads OpenMetrics text into a real Prometheus on a free loopback
 // port and returns its address.
-func startServer(t testing.TB, openMetrics string) string {
+func startServer(t testing.TB, openMetrics string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	text := filepath.Join(dir, "metrics.txt")
@@ -42,8 +42,8 @@ func startServer(t testing.TB, openMetrics string) string {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	cmd := exec.Command("prometheus", "--config.file="+config, "--storage.tsdb.path="+data,
-		"--storage.tsdb.retention.time=100y", "--web.listen-address="+addr, "--log.level=warn")
+	cmd := exec.Command("prometheus", append(flags, "--config.file="+config, "--storage.tsdb.path="+data,
+		"--storage.tsdb.retention.time=100y", "--web.listen-address="+addr, "--log.level=warn")...)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

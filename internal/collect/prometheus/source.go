@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -25,8 +26,9 @@ type Source struct {
 	metrics  *metrics
 	families []family
 
-	mu   sync.Mutex
-	size map[string]int // samples per hour last seen, by family
+	mu           sync.Mutex
+	noRemoteRead bool
+	size         map[string]int // samples per hour last seen, by family
 }
 
 var _ collect.Source = (*Source)(nil)
@@ -46,7 +48,7 @@ func New(cfg Config, logger *slog.Logger, reg prom.Registerer) (*Source, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, client: c, log: log, metrics: m, size: map[string]int{}}
+	s := &Source{cfg: cfg, client: c, log: log, metrics: m, size: map[string]int{}, noRemoteRead: cfg.NoRemoteRead}
 	for _, f := range families() {
 		if f.when == nil || f.when(cfg) {
 			s.families = append(s.families, f)
@@ -121,13 +123,43 @@ func (f *family) key() string { return f.metric + "{" + f.match + "}" }
 
 // selector returns the family's selector with the configured matcher.
 func (s *Source) selector(f *family, extra string) string {
+	return f.metric + "{" + s.conditions(f, extra) + "}"
+}
+
+func (s *Source) conditions(f *family, extra string) string {
 	var m []string
 	for _, x := range []string{f.match, extra, s.cfg.Matcher} {
 		if x != "" {
 			m = append(m, x)
 		}
 	}
-	return f.metric + "{" + strings.Join(m, ",") + "}"
+	return strings.Join(m, ",")
+}
+
+// raw reads all samples of a family in [from, to): by remote read where the
+// backend streams chunks, else as the value of a range selector.
+func (s *Source) raw(ctx context.Context, f *family, extra string, from, to time.Time, fn func(labels, []sample) error) (answer, error) {
+	s.mu.Lock()
+	remote := !s.noRemoteRead
+	s.mu.Unlock()
+	if remote {
+		m, err := parseMatchers(s.conditions(f, extra))
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := s.client.read(ctx, append(m, matcher{name: "__name__", value: f.metric}), from, to, s.cfg.MaxSamples, fn)
+		if !errors.Is(err, errNoRemoteRead) {
+			return a, err
+		}
+		s.mu.Lock()
+		if !s.noRemoteRead {
+			s.log.Info("reading by queries, since the backend streams no chunks", "reason", err)
+		}
+		s.noRemoteRead = true
+		s.mu.Unlock()
+	}
+	q := fmt.Sprintf("%s[%dms]", s.selector(f, extra), to.Sub(from).Milliseconds())
+	return s.client.instant(ctx, q, to.Add(-time.Millisecond), s.cfg.MaxSamples, fn)
 }
 
 // batch is the hours that are read together.
