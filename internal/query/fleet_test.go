@@ -210,7 +210,7 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 type refRow struct {
 	hour                                                       cost.Hour
 	cluster, node, namespace, kindOf, controller, pod, service string
-	container                                                  string
+	container, services                                        string
 	kind                                                       cost.Kind
 	cpu, ram, gpu, pv, lb, net, overhead                       int64
 	idle                                                       map[bool][3]int64 // by node?
@@ -250,6 +250,7 @@ func readRows(t testing.TB, s *store.Store) []refRow {
 			&x.cpu, &x.ram, &x.gpu, &x.pv, &x.lb, &x.net, &x.overhead, &n[0], &n[1], &n[2], &c[0], &c[1], &c[2], &x.cpuUsage)
 		x.idle = map[bool][3]int64{true: n, false: c}
 		x.labels, x.annotations = labels[id]["label"], labels[id]["annotation"]
+		x.services = x.service
 		x.service, _, _ = strings.Cut(x.service, ",")
 		out = append(out, x)
 		return err

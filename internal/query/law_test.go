@@ -1,0 +1,307 @@
+package query_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/query"
+)
+
+var aggregates = []string{
+	"", "cluster", "namespace", "controller", "controllerKind", "deployment", "pod", "container", "node", "service", "provider",
+	"label:app", "annotation:note", "team", "cluster,namespace", "namespace,label:team", "controllerKind,controller,pod", "node,container", "label:app,label:env",
+}
+
+func drawWindow(t *rapid.T, f *fleet) cost.Window {
+	w := f.window()
+	if rapid.Bool().Draw(t, "wholeDays") {
+		a := rapid.Int64Range(0, int64(f.days)-1).Draw(t, "firstDay")
+		b := rapid.Int64Range(a+1, int64(f.days)).Draw(t, "lastDay")
+		return cost.Window{Start: w.Start + cost.Hour(a*24), End: w.Start + cost.Hour(b*24)}
+	}
+	a := rapid.Int64Range(-5, w.Hours()-1).Draw(t, "from")
+	b := rapid.Int64Range(max(a, 0)+1, w.Hours()+5).Draw(t, "to")
+	return cost.Window{Start: w.Start + cost.Hour(a), End: w.Start + cost.Hour(b)}
+}
+
+func drawMatch(t *rapid.T) query.Node {
+	values := map[string][]string{
+		"cluster":        {"c0", "c1", "c2", "c"},
+		"node":           {"node-0", "node-1", "node", "__unallocated__"},
+		"namespace":      {"web", "data", "kube-system", "old", "__unmounted__", "__idle__", "__overhead__"},
+		"controllerKind": {"deployment", "daemonset", "__unallocated__"},
+		"controller":     {"front", "db", "pro", "__unallocated__"},
+		"pod":            {"web-front-0-0", "data-db", "-1", "__unmounted__"},
+		"container":      {"app", "sidecar"},
+		"service":        {"front-internal", "db", "front", "__unallocated__"},
+		"provider":       {"AWS", "GCP"},
+		"label":          {"front", "db", "red", "__unallocated__", "__idle__"},
+		"annotation":     {"x", "__unallocated__"},
+		"team":           {"red", "blue", "__unallocated__", "__unmounted__"},
+		"owner":          {"Bob's", "O'Neil"},
+	}
+	m := query.Match{Property: rapid.SampledFrom(slices.Sorted(maps.Keys(values))).Draw(t, "property")}
+	if m.Property == "label" {
+		m.Key = rapid.SampledFrom([]string{"app", "team", "none", ""}).Draw(t, "key")
+		if m.Key == "" {
+			values["label"] = []string{"app", "team", "o"}
+		}
+	}
+	if m.Property == "annotation" {
+		m.Key = "note"
+	}
+	m.Op = rapid.SampledFrom([]query.Op{query.OpEquals, query.OpEquals, query.OpContains, query.OpPrefix, query.OpSuffix}).Draw(t, "op")
+	m.Not = rapid.Bool().Draw(t, "not")
+	m.Values = rapid.SliceOfNDistinct(rapid.SampledFrom(values[m.Property]), 1, 2, rapid.ID[string]).Draw(t, "values")
+	if m.Op != query.OpEquals { // reserved names have a meaning in equality only
+		m.Values = slices.DeleteFunc(m.Values, func(s string) bool { return s[0] == '_' })
+		if len(m.Values) == 0 {
+			m.Values = []string{"a"}
+		}
+	}
+	return m
+}
+
+func drawFilter(t *rapid.T, depth int) query.Node {
+	if depth == 0 || rapid.IntRange(0, 2).Draw(t, "leaf") == 0 {
+		return drawMatch(t)
+	}
+	of := []query.Node{drawFilter(t, depth-1), drawFilter(t, depth-1)}
+	if rapid.Bool().Draw(t, "and") {
+		return query.And{Of: of}
+	}
+	return query.Or{Of: of}
+}
+
+func drawQuery(t *rapid.T, tb testing.TB, f *fleet) query.AllocationQuery {
+	q := query.AllocationQuery{
+		Window:     drawWindow(t, f),
+		StepHours:  rapid.SampledFrom([]int64{0, 0, 1, 5, 24, 36}).Draw(t, "step"),
+		Accumulate: rapid.SampledFrom([]query.Accumulate{"", "", "", "all", "hour", "day", "week", "month", "quarter"}).Draw(t, "accumulate"),
+		Idle:       query.IdleMode(rapid.IntRange(0, 3).Draw(t, "idle")),
+		IdleByNode: rapid.Bool().Draw(t, "byNode"),
+		SplitIdle:  rapid.Bool().Draw(t, "splitIdle"),
+		Overhead:   query.OverheadMode(rapid.IntRange(0, 2).Draw(t, "overhead")),
+	}
+	q.Aggregate = dims(tb, rapid.SampledFrom(aggregates).Draw(t, "aggregate"))
+	q.All = rapid.IntRange(0, 9).Draw(t, "all") == 0
+	if rapid.Bool().Draw(t, "filtered") {
+		q.Filter.Root = drawFilter(t, 2)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "shared") == 0 {
+		q.ShareNamespaces = rapid.SampledFrom([][]string{nil, {"kube-system"}, {"data", "old"}, {"web", "data", "kube-system", "default"}}).Draw(t, "shareNamespaces")
+		q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(t, "shareLabels")
+		q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(t, "shareCost")
+		q.ShareSplit = rapid.SampledFrom([]query.ShareSplit{"", query.SplitWeighted, query.SplitEven}).Draw(t, "split")
+	}
+	return q
+}
+
+func ask(t interface{ Fatalf(string, ...any) }, tb testing.TB, e *query.Engine, q query.AllocationQuery) *query.AllocationAnswer {
+	a, err := e.Allocations(tb.Context(), q)
+	if err != nil {
+		t.Fatalf("%+v: %v", q, err)
+	}
+	return a
+}
+
+// The engine and the reference give the same rows and amounts, to the last
+// nano-unit, whatever is asked.
+func TestAgainstReference(t *testing.T) {
+	f := newFleet(t, 1)
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		got := ask(rt, t, e, q)
+		want := reference(f.rows, q, f.now)
+		if len(got.Sets) != len(want) {
+			rt.Fatalf("%+v: %d sets, want %d", q, len(got.Sets), len(want))
+		}
+		for i := range want {
+			if diff := diffSet(&got.Sets[i], want[i]); diff != "" {
+				rt.Fatalf("%+v\nset %d %v: %s", q, i, got.Sets[i].Window, diff)
+			}
+		}
+	})
+}
+
+func diffSet(got *query.AllocationSet, want refSet) string {
+	seen := map[string]bool{}
+	for i := range got.Rows {
+		r := &got.Rows[i]
+		w := want[r.Name]
+		if seen[r.Name] {
+			return "two rows " + r.Name
+		}
+		seen[r.Name] = true
+		if w == nil {
+			w = &refAnswerRow{}
+			if r.Total().Big().Sign() != 0 {
+				return fmt.Sprintf("row %s of %s is not expected", r.Name, r.Total())
+			}
+		}
+		for _, c := range []struct {
+			what string
+			got  []*cost.Sum
+			want int64
+		}{
+			{"cpu", []*cost.Sum{&r.CPU}, w.cpu}, {"ram", []*cost.Sum{&r.RAM}, w.ram}, {"gpu", []*cost.Sum{&r.GPU}, w.gpu}, {"pv", []*cost.Sum{&r.PV}, w.pv},
+			{"lb", []*cost.Sum{&r.LB}, w.lb}, {"network", []*cost.Sum{&r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet}, w.net},
+			{"overhead", []*cost.Sum{&r.Overhead}, w.overhead}, {"idle", []*cost.Sum{&r.IdleCPU, &r.IdleRAM, &r.IdleGPU}, w.idle},
+			{"shared", []*cost.Sum{&r.Shared}, w.shared}, {"total", []*cost.Sum{r.Total()}, w.total()},
+		} {
+			if s := sum(c.got...); s != c.want {
+				return fmt.Sprintf("%s of %s is %d, want %d", c.what, r.Name, s, c.want)
+			}
+		}
+		var parts cost.Sum
+		for _, p := range r.SharedBreakdown {
+			parts.AddSum(&p)
+		}
+		if !parts.Equal(&r.Shared) {
+			return "the breakdown of " + r.Name + " does not add up"
+		}
+	}
+	for name, w := range want {
+		if !seen[name] && w.total() != 0 {
+			return fmt.Sprintf("row %s of %d is missing; got %d rows", name, w.total(), len(got.Rows))
+		}
+	}
+	return ""
+}
+
+func sum(parts ...*cost.Sum) int64 {
+	var s cost.Sum
+	for _, p := range parts {
+		s.AddSum(p)
+	}
+	return s.Big().Int64()
+}
+
+func total(a *query.AllocationAnswer) int64 {
+	var s cost.Sum
+	for i := range a.Sets {
+		for j := range a.Sets[i].Rows {
+			s.AddSum(a.Sets[i].Rows[j].Total())
+		}
+	}
+	return s.Big().Int64()
+}
+
+// One scope has one total, whatever the aggregation, the step and the way sets
+// are merged; and nothing shared or hidden from view changes it.
+func TestOneScopeOneTotal(t *testing.T) {
+	f := newFleet(t, 2)
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWindow(rt, f)
+		base := query.AllocationQuery{Window: w, All: true, Idle: query.IdleSeparate, Overhead: query.OverheadSeparate}
+		if rapid.Bool().Draw(rt, "oneCluster") {
+			base.Filter.Root = query.Match{Property: "cluster", Op: query.OpEquals, Values: []string{"c1"}}
+		}
+		want := total(ask(rt, t, e, base))
+		q := drawQuery(rt, t, f)
+		q.Window, q.Filter, q.ShareCostMonthly = w, base.Filter, 0
+		if q.Idle == query.IdleHide {
+			q.Idle = query.IdleSeparate
+		}
+		if q.Overhead == query.OverheadHide {
+			q.Overhead = query.OverheadShare
+		}
+		if got := total(ask(rt, t, e, q)); got != want {
+			rt.Fatalf("%+v: total %d, want %d", q, got, want)
+		}
+	})
+}
+
+// Cutting a window at an hour and adding the parts gives each row what the
+// whole gives it, shared idle included.
+func TestSplittingAWindow(t *testing.T) {
+	f := newFleet(t, 3)
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		q.StepHours, q.Accumulate = 0, query.AccumulateAll
+		q.ShareNamespaces, q.ShareLabels = nil, nil
+		q.Overhead = query.OverheadMode(rapid.IntRange(0, 1).Draw(rt, "overheadApart"))
+		if q.Window.Hours() < 2 {
+			return
+		}
+		cut := q.Window.Start + cost.Hour(rapid.Int64Range(1, q.Window.Hours()-1).Draw(rt, "cut"))
+		if q.ShareCostMonthly > 0 { // a filter's part of a cut day is by the weights of that part
+			q.Filter = query.Filter{}
+		}
+		whole := byName(ask(rt, t, e, q))
+		a, b := q, q
+		a.Window.End, b.Window.Start = cut, cut
+		parts := byName(ask(rt, t, e, a), ask(rt, t, e, b))
+		if q.ShareCostMonthly > 0 { // shared per day: its sum only
+			if s, p := sumOf(whole), sumOf(parts); s != p {
+				rt.Fatalf("%+v cut at %v: %d and %d", q, cut, s, p)
+			}
+			return
+		}
+		if !maps.Equal(whole, parts) {
+			rt.Fatalf("%+v cut at %v: whole %v, parts %v", q, cut, whole, parts)
+		}
+	})
+}
+
+func byName(answers ...*query.AllocationAnswer) map[string]int64 {
+	out := map[string]int64{}
+	for _, a := range answers {
+		for i := range a.Sets {
+			for j := range a.Sets[i].Rows {
+				r := &a.Sets[i].Rows[j]
+				out[r.Name] += sum(r.Total())
+			}
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, v int64) bool { return v == 0 })
+	return out
+}
+
+func sumOf(m map[string]int64) int64 {
+	var s int64
+	for _, v := range m {
+		s += v
+	}
+	return s
+}
+
+// A filter and its negation part the whole, idle and overhead included.
+func TestPartsOfAPartition(t *testing.T) {
+	f := newFleet(t, 4)
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		m := drawMatch(rt).(query.Match)
+		m.Not = false
+		q.IdleByNode = q.IdleByNode || m.Property == "node" // one basis on both sides
+		if q.Idle == query.IdleShareByCluster && m.Property == "node" {
+			q.Idle = query.IdleShareByNode
+		}
+		q.ShareNamespaces, q.ShareLabels, q.ShareCostMonthly = nil, nil, 0
+		q.Filter.Root = nil
+		whole := byName(ask(rt, t, e, q))
+		a, b := q, q
+		a.Filter.Root = m
+		m.Not = true
+		b.Filter.Root = m
+		parts := byName(ask(rt, t, e, a), ask(rt, t, e, b))
+		if q.Overhead == query.OverheadShare { // rows may differ by the rounding of a split; the sum may not
+			if s, p := sumOf(whole), sumOf(parts); s != p {
+				rt.Fatalf("%+v by %+v: %d and %d", q, m, s, p)
+			}
+			return
+		}
+		if !maps.Equal(whole, parts) {
+			rt.Fatalf("%+v by %+v: whole %v, parts %v", q, m, whole, parts)
+		}
+	})
+}
