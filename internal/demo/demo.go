@@ -162,7 +162,8 @@ func Fill(ctx context.Context, cfg Config, fleet *simulate.Fleet, b bucket.Bucke
 		defer func() { _ = bar.Finish() }()
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	// More than one per core: an agent waits for the disk (fsync) half the time.
+	g.SetLimit(4 * runtime.GOMAXPROCS(0))
 	for _, p := range pipes {
 		g.Go(func() error {
 			if err := p.Start(ctx); err != nil {
