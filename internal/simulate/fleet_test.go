@@ -45,7 +45,7 @@ func TestAnyOrder(t *testing.T) {
 	for i, c := range f.Clusters() {
 		wg.Go(func() {
 			var back []cost.HourUsage
-			for h := w.Start + 60; h >= w.Start; h-- {
+			for h := w.Start + 24; h >= w.Start; h-- {
 				back = append(back, g.Clusters()[i].Usage(h))
 			}
 			slices.Reverse(back)
@@ -65,7 +65,7 @@ func TestUsageIsValid(t *testing.T) {
 	f := simulate.NewFleet(simulate.Options{Seed: 1})
 	w := f.Window()
 	for _, c := range f.Clusters() {
-		for h := w.Start; h < w.End; h += 5 {
+		for h := w.Start; h < w.End; h += 19 { // all hours of the day in turn
 			u := c.Usage(h)
 			checkHour(t, c, h, u)
 			if t.Failed() {
@@ -218,8 +218,8 @@ func look(f *simulate.Fleet) *survey {
 	}
 	for _, c := range s.clusters {
 		for h := s.window.Start; h < s.window.End; h++ {
-			// Ten days in full, then every fourth hour; the gap in full.
-			if h > s.window.Start+240 && h%4 != 0 && c.Habits.GapStart.IsZero() && h != mid(s.window) {
+			// A week in full, then every sixth hour; the gap in full.
+			if h > s.window.Start+168 && h%6 != 0 && c.Habits.GapStart.IsZero() && h != mid(s.window) {
 				continue
 			}
 			u := c.Usage(h)
