@@ -51,7 +51,7 @@ fmt: ## Format the code.
 
 .PHONY: generate
 generate: ## Rewrite the generated pages (settings, OpenAPI) and golden files.
-	go test ./internal/agent ./internal/httpapi ./internal/cli -run 'Generated|Golden|OpenAPI' -update
+	go test ./test/docs ./internal/httpapi -run 'Generated|OpenAPI' -update
 
 .PHONY: bench
 bench: ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clusters, questions over HTTP.
