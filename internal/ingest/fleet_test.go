@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,10 +185,16 @@ type server struct {
 	st *store.Store
 }
 
-// now is the clock of the tests: noon of the last day.
-var today = cost.Day(20_000)
+// today is the day of the tests' clock.
+const today = cost.Day(20_000)
 
 func noon() time.Time { return today.Start().Add(12 * time.Hour) }
+
+// ticking is a clock that starts at noon and moves a millisecond at each look.
+func ticking() func() time.Time {
+	var n atomic.Int64
+	return func() time.Time { return noon().Add(time.Duration(n.Add(1)) * time.Millisecond) }
+}
 
 func open(t testing.TB, b bucket.Bucket, dir string, change ...func(*ingest.Config)) server {
 	t.Helper()
@@ -195,7 +202,7 @@ func open(t testing.TB, b bucket.Bucket, dir string, change ...func(*ingest.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := ingest.Config{CacheDir: filepath.Join(dir, "cache"), HourlyDays: 3, DailyDays: 30, SweepEvery: time.Nanosecond, Now: noon}
+	cfg := ingest.Config{CacheDir: filepath.Join(dir, "cache"), HourlyDays: 3, DailyDays: 30, SweepEvery: time.Nanosecond, Now: ticking()}
 	for _, c := range change {
 		c(&cfg)
 	}

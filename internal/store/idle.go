@@ -30,6 +30,7 @@ func (l *loader) shareIdle(ctx context.Context, src *source) error {
 	if err != nil {
 		return err
 	}
+	src.idle = active
 	if err := l.exec(ctx, groupSQL(src)); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func groupSQL(src *source) string {
 	var inner, outer strings.Builder
 	for _, r := range resources {
 		for _, v := range []string{"t_", "i_"} {
-			fmt.Fprintf(&inner, ", %s::%s AS %s", src.integer(v+r, nano), src.sumType(), v+r)
+			fmt.Fprintf(&inner, ", (p.%[1]s::DECIMAL(38,9) * 1000000000)::HUGEINT::%[2]s AS %[1]s", v+r, src.sumType())
 		}
 		fmt.Fprintf(&outer, ", (sum(t_%[1]s) OVER before - t_%[1]s)::%[2]s AS off_%[1]s, (sum(t_%[1]s) OVER whole)::%[2]s AS ct_%[1]s, (sum(i_%[1]s) OVER whole)::%[2]s AS ci_%[1]s", r, src.sumType())
 	}
@@ -79,7 +80,6 @@ func shareSQL(src *source, active map[string]bool) string {
 	var base, running, final strings.Builder
 	for _, r := range resources {
 		if !active[r] {
-			fmt.Fprintf(&final, ", 0::BIGINT AS idle_%[1]s_by_node, 0::BIGINT AS idle_%[1]s_by_cluster", r)
 			continue
 		}
 		fmt.Fprintf(&base, `, CASE WHEN kind = 'container' THEN %s ELSE 0 END::%[3]s AS v_%[2]s,
@@ -91,7 +91,7 @@ func shareSQL(src *source, active map[string]bool) string {
 			{"cluster", "ct_" + r, "ci_" + r, "c_" + r},
 		} {
 			fmt.Fprintf(&final, `, (CASE WHEN own_%[1]s > 0 THEN CASE WHEN %[2]s = 0 THEN own_%[1]s ELSE 0 END
-				WHEN v_%[1]s > 0 THEN %[3]s - %[4]s ELSE 0 END)::BIGINT AS idle_%[1]s_by_%[5]s`,
+				WHEN v_%[1]s > 0 THEN (%[3]s) - (%[4]s) ELSE 0 END)::BIGINT AS idle_%[1]s_by_%[5]s`,
 				r, by.t, cumulative(by.c, by.i, by.t), cumulative("("+by.c+" - v_"+r+")", by.i, by.t), by.name)
 		}
 	}
@@ -105,5 +105,5 @@ func shareSQL(src *source, active map[string]bool) string {
 // cumulative is round(i·c/t) in SQL, exactly i at the end, and never falling as
 // c grows.
 func cumulative(c, i, t string) string {
-	return fmt.Sprintf("(CASE WHEN %[1]s >= %[3]s THEN %[2]s ELSE least(%[2]s, %[2]s::DOUBLE * (%[1]s::DOUBLE / %[3]s::DOUBLE)) END)::BIGINT", c, i, t)
+	return fmt.Sprintf("CASE WHEN %[1]s >= %[3]s THEN %[2]s::BIGINT ELSE least(%[2]s::BIGINT, (%[2]s::DOUBLE * (%[1]s::DOUBLE / %[3]s::DOUBLE))::BIGINT) END", c, i, t)
 }

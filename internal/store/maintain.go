@@ -13,10 +13,20 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
-// IsDamage tells whether an error of Load can come from a damaged file.
+// IsDamage tells whether an error of Load can come from a damaged file, rather
+// than from this machine or this program.
 func IsDamage(err error) bool {
 	var e *duckdb.Error
-	return errors.As(err, &e) && (e.Type == duckdb.ErrorTypeIO || IsValue(err) || e.Type == duckdb.ErrorTypeSerialization)
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Type {
+	case duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeInterrupt, duckdb.ErrorTypeTransaction, duckdb.ErrorTypeConnection,
+		duckdb.ErrorTypeFatal, duckdb.ErrorTypeParser, duckdb.ErrorTypeBinder, duckdb.ErrorTypeCatalog, duckdb.ErrorTypeSyntax:
+		return false
+	default:
+		return true
+	}
 }
 
 // IsValue tells whether an error of Load comes from a value in a file that no

@@ -27,7 +27,7 @@ func (l *loader) replace(ctx context.Context, spec *dataset, src *source, hours,
 	if src == nil {
 		return nil
 	}
-	return l.roll(ctx, spec, "("+spec.hourSelect(src)+")")
+	return l.roll(ctx, spec, "("+spec.fileRoll(src)+")")
 }
 
 // tables are the dataset's tables: the hourly one first.
@@ -63,11 +63,27 @@ func (l *loader) deleteStale(ctx context.Context, spec *dataset) error {
 	return nil
 }
 
+// day, hour and µs of a row of src.
+const (
+	srcDay  = "(DATE '1970-01-01' + (epoch_us(src.window_start) // 86400000000)::INTEGER)"
+	srcHour = "(epoch_us(src.window_start) // 3600000000)::INTEGER"
+	srcUS   = "epoch_us(src.window_start)"
+)
+
+// taken joins to src what belongs to its rows, and leaves only those of the
+// hours taken.
+func (d *dataset) taken() string {
+	if d.name == Allocation {
+		return " FROM src JOIN share ON share.rk = src.rk" // has the hours taken only
+	}
+	return " FROM src JOIN take ON take.fi = src.fi AND take.us = epoch_us(src.window_start)"
+}
+
 // hourSelect selects the rows of the hours taken from src, in the columns of
 // the hourly table.
 func (d *dataset) hourSelect(src *source) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT DATE '1970-01-01' + (take.hour // 24)::INTEGER AS day, take.hour AS hour")
+	b.WriteString("SELECT " + srcDay + " AS day, " + srcHour + " AS hour")
 	for _, k := range slices.Concat(d.keys, d.flags) {
 		b.WriteString(", src." + k)
 	}
@@ -75,28 +91,80 @@ func (d *dataset) hourSelect(src *source) string {
 		b.WriteString(", labels_id")
 	}
 	if d.span {
-		b.WriteString(", take.us + start_seconds::BIGINT * 1000000 AS start_us, take.us + end_seconds::BIGINT * 1000000 AS end_us, price_source")
+		b.WriteString(", " + srcUS + " + start_seconds::BIGINT * 1000000 AS start_us, " + srcUS + " + end_seconds::BIGINT * 1000000 AS end_us, price_source")
 	}
 	for _, m := range d.measures {
-		b.WriteString(", " + src.integer("src."+m.name, m.scale) + " AS " + m.name)
+		b.WriteString(", " + src.integer(m.name, m.scale) + " AS " + m.name)
 	}
 	switch d.name {
 	case Allocation:
 		for _, c := range idleShares {
-			b.WriteString(", " + c)
+			b.WriteString(", " + src.idleShare(c) + " AS " + c)
 		}
 	case Asset:
-		b.WriteString(", CASE WHEN starts_with(price_source, 'default') THEN " + src.integer(strings.Join(d.costs, " + "), nano) + " ELSE 0 END AS default_cost")
+		b.WriteString(", CASE WHEN starts_with(price_source, 'default') THEN " + sumOf(src, d.costs) + " ELSE 0 END AS default_cost")
 	case Attachment:
 	}
-	b.WriteString(" FROM src JOIN take ON take.fi = src.fi AND take.us = epoch_us(src.window_start)")
+	b.WriteString(d.taken())
 	if d.labels != nil {
 		b.WriteString(" JOIN labelset ON lk = (" + labelHash(d.labels) + " >> 1)::BIGINT")
 	}
-	if d.name == Allocation {
-		b.WriteString(" JOIN share ON share.rk = src.rk")
-	}
 	return b.String()
+}
+
+// idleShare is the column of the table share, or 0 where it has none.
+func (s *source) idleShare(column string) string {
+	if s.idle[strings.Split(column, "_")[1]] {
+		return column
+	}
+	return "0::BIGINT"
+}
+
+func sumOf(src *source, costs []string) string {
+	parts := make([]string, len(costs))
+	for i, c := range costs {
+		parts[i] = src.integer(c, nano)
+	}
+	return "(" + strings.Join(parts, " + ") + ")"
+}
+
+// fileRoll aggregates src straight from the files to rows per day: the first
+// and by far largest step of a rollup, so it sums the columns as they are and
+// converts the sums. It answers with the columns of rollSelect, and may have
+// several rows of one key.
+func (d *dataset) fileRoll(src *source) string {
+	var in, out strings.Builder
+	keys := slices.Concat(d.keys, d.flags)
+	in.WriteString("SELECT " + srcDay + " AS day")
+	out.WriteString("SELECT day")
+	for _, k := range keys {
+		in.WriteString(", src." + k)
+		out.WriteString(", " + k)
+	}
+	if d.span {
+		fmt.Fprintf(&in, ", price_source, min(%[1]s + start_seconds::BIGINT * 1000000) AS start_us, max(%[1]s + end_seconds::BIGINT * 1000000) AS end_us", srcUS)
+		out.WriteString(", price_source, start_us, end_us")
+	}
+	for _, m := range d.measures {
+		fmt.Fprintf(&in, ", %s AS %s", src.summed(m.name, m), m.name)
+		out.WriteString(", " + m.name)
+	}
+	switch d.name {
+	case Allocation:
+		for _, c := range idleShares {
+			fmt.Fprintf(&in, ", sum(%s)::BIGINT AS %s", src.idleShare(c), c)
+			out.WriteString(", " + c)
+		}
+	case Asset:
+		fmt.Fprintf(&in, ", sum(CASE WHEN starts_with(price_source, 'default') THEN %s ELSE 0 END)::BIGINT AS default_cost", sumOf(src, d.costs))
+		out.WriteString(", default_cost")
+	case Attachment:
+	}
+	if d.labels == nil {
+		return in.String() + d.taken() + " GROUP BY ALL"
+	}
+	fmt.Fprintf(&in, ", (%s >> 1)::BIGINT AS lk%s GROUP BY ALL", labelHash(d.labels), d.taken())
+	return out.String() + ", labels_id FROM (" + in.String() + ") JOIN labelset USING (lk)"
 }
 
 // roll makes the daily rows from hourly ones, given as a FROM item.
@@ -148,12 +216,11 @@ func (d *dataset) rollSelect(from string, keys []string) string {
 	}
 	for _, k := range single {
 		if !slices.Contains(keys, k) {
-			fmt.Fprintf(&b, ", CASE WHEN min(%[1]s) = max(%[1]s) AND count(%[1]s) = count(*) THEN min(%[1]s) END AS %[1]s", k)
+			fmt.Fprintf(&b, ", CASE WHEN min(hash(%[1]s)) = max(hash(%[1]s)) THEN any_value(%[1]s) END AS %[1]s", k)
 		}
 	}
 	for _, m := range d.measures {
-		fn := map[rollup]string{rollSum: "sum", rollMin: "min", rollMax: "max"}[m.roll]
-		fmt.Fprintf(&b, ", %s(%s)::BIGINT AS %[2]s", fn, m.name)
+		fmt.Fprintf(&b, ", %s(%s)::BIGINT AS %[2]s", m.roll.function(), m.name)
 	}
 	extra := []string{}
 	switch d.name {

@@ -18,6 +18,18 @@ const (
 	rollMax
 )
 
+// function is the SQL aggregate.
+func (r rollup) function() string {
+	switch r {
+	case rollMin:
+		return "min"
+	case rollMax:
+		return "max"
+	case rollSum:
+	}
+	return "sum"
+}
+
 // The scale with which a column stands in Parquet, relative to the integer
 // that the store holds.
 type scale int

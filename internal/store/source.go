@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -18,13 +19,17 @@ type source struct {
 	// wide says that an amount is so large that doubles would not carry it
 	// exactly: slower 128-bit expressions are used.
 	wide bool
+	// idle tells which resources have idle cost; the table share has columns
+	// for those only.
+	idle map[string]bool
 }
 
-// exactInDouble bounds the amounts, in nano-units, for which dividing by 1e9
-// and multiplying again in doubles gives back the same integer.
-const exactInDouble = 1 << 51
+// exactInDouble bounds an hour's total, in nano-units, below which the sums of
+// a whole day survive a division by 1e9 and the multiplication back in doubles:
+// 2^51 over 24 hours.
+const exactInDouble = 1 << 51 / 24
 
-// sum is the SQL type for running sums of nano-units.
+// sumType is the SQL type for running sums of nano-units.
 func (s *source) sumType() string {
 	if s.wide {
 		return "HUGEINT"
@@ -33,19 +38,32 @@ func (s *source) sumType() string {
 }
 
 // integer is the SQL expression for a column as the integer the store holds.
-func (s *source) integer(expr string, sc scale) string {
-	factor := "1000000000"
+// DuckDB has no cheap way to read the integer behind a DECIMAL. Doubles are
+// cheap and exact below 2^51; above, what they lost is added back, which 64-bit
+// decimals can tell exactly.
+func (s *source) integer(column string, sc scale) string {
+	factor, unit := "1000000000", "0.000000001"
 	switch sc {
 	case asIs:
-		return "(" + expr + ")::BIGINT"
+		return column + "::BIGINT"
 	case micro:
-		factor = "1000000"
+		factor, unit = "1000000", "0.000001"
 	case nano:
 	}
-	if s.wide {
-		return "((" + expr + ")::DECIMAL(38,9) * " + factor + ")::BIGINT"
+	near := "(" + column + "::DOUBLE * " + factor + ")::BIGINT"
+	if !s.wide {
+		return near
 	}
-	return "((" + expr + ")::DOUBLE * " + factor + ")::BIGINT"
+	return "(" + near + " + ((" + column + " - " + near + "::DECIMAL(18,0) * " + unit + ")::DOUBLE * " + factor + ")::BIGINT)"
+}
+
+// summed is the SQL expression for the sum of a column over the rows of a day,
+// as integer.
+func (s *source) summed(column string, m measure) string {
+	if m.roll == rollSum && !s.wide && m.scale != asIs {
+		return s.integer("sum("+column+")", m.scale)
+	}
+	return m.roll.function() + "(" + s.integer(column, m.scale) + ")::BIGINT"
 }
 
 // columnTypes are the Parquet columns of a dataset as DuckDB types them.
@@ -172,10 +190,9 @@ func fileList(files []*Object) string {
 // rows and costs per file, hour and asset.
 func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 	total := strings.Join(spec.costs, " + ")
-	low, high := spec.costs[0], spec.costs[0]
+	low := spec.costs[0]
 	if len(spec.costs) > 1 {
 		low = "least(" + strings.Join(spec.costs, ", ") + ")"
-		high = "greatest(" + strings.Join(spec.costs, ", ") + ")"
 	}
 	group, extra := "fi, window_start", ""
 	if spec.name == Allocation {
@@ -189,12 +206,12 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 		extra = ", 0 AS odd"
 	}
 	if err := l.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE piece AS SELECT %s, count(*) AS n, sum(%s) AS total,
-		min(%s) AS low, max(%s) AS high, min(cluster) AS c0, max(cluster) AS c1%s FROM src GROUP BY ALL`,
-		group, total, low, high, extra)); err != nil {
+		min(%s) AS low, min(cluster) AS c0, max(cluster) AS c1%s FROM src GROUP BY ALL`,
+		group, total, low, extra)); err != nil {
 		return err
 	}
 	rows, err := l.tx.QueryContext(ctx, `SELECT fi, epoch_us(window_start), sum(n)::BIGINT, (sum(total)::DECIMAL(38,9) * 1000000000)::HUGEINT::VARCHAR,
-		(min(low)::DECIMAL(38,9) * 1000000000)::HUGEINT::BIGINT, (max(high)::DECIMAL(38,9) * 1000000000)::HUGEINT::BIGINT,
+		(min(low)::DECIMAL(38,9) * 1000000000)::HUGEINT::BIGINT,
 		min(c0), max(c1), sum(odd)::BIGINT FROM piece GROUP BY ALL ORDER BY ALL`)
 	if err != nil {
 		return fmt.Errorf("count rows: %w", err)
@@ -205,7 +222,7 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 		var fi int
 		var us int64
 		var c counted
-		if err := rows.Scan(&fi, &us, &c.rows, &c.total, &c.low, &c.high, &c.first, &c.last, &c.odd); err != nil {
+		if err := rows.Scan(&fi, &us, &c.rows, &c.total, &c.low, &c.first, &c.last, &c.odd); err != nil {
 			return fmt.Errorf("count rows: %w", err)
 		}
 		h, ok := cost.HourOfMicros(us)
@@ -213,11 +230,13 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 			l.refused[src.files[fi].Key] = fmt.Sprintf("a row starts at %d µs, which is not the start of an hour", us)
 			continue
 		}
+		total, fits := new(big.Int).SetString(c.total, 10)
+		c.wide = !fits || total.CmpAbs(big.NewInt(exactInDouble)) >= 0
 		if found[fi] == nil {
 			found[fi] = map[cost.Hour]counted{}
 		}
 		found[fi][h] = c
-		src.wide = src.wide || c.high >= exactInDouble || len(c.total) > 15
+		src.wide = src.wide || c.wide
 	}
 	for fi, o := range src.files {
 		if reason := disagreement(o, found[fi]); reason != "" && l.refused[o.Key] == "" {
@@ -231,7 +250,8 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 type counted struct {
 	rows        int64
 	total       string // nano-units
-	low, high   int64  // least and greatest single cost
+	low         int64  // least single cost
+	wide        bool   // the total is beyond exactInDouble
 	first, last string // clusters
 	odd         int64  // rows of unknown kind
 }
