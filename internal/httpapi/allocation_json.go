@@ -339,10 +339,19 @@ func sumAllocations(name string, rows []query.AllocationRow) query.AllocationRow
 		t.NetworkReceiveBytes += r.NetworkReceiveBytes
 		t.RunHours += r.RunHours
 		for _, p := range [][2]*cost.Sum{
-			{&t.CPU, &r.CPU}, {&t.RAM, &r.RAM}, {&t.GPU, &r.GPU}, {&t.PV, &r.PV}, {&t.LB, &r.LB},
-			{&t.NetworkCrossZone, &r.NetworkCrossZone}, {&t.NetworkCrossRegion, &r.NetworkCrossRegion},
-			{&t.NetworkInternet, &r.NetworkInternet}, {&t.Overhead, &r.Overhead},
-			{&t.IdleCPU, &r.IdleCPU}, {&t.IdleRAM, &r.IdleRAM}, {&t.IdleGPU, &r.IdleGPU}, {&t.Shared, &r.Shared},
+			{&t.CPU, &r.CPU},
+			{&t.RAM, &r.RAM},
+			{&t.GPU, &r.GPU},
+			{&t.PV, &r.PV},
+			{&t.LB, &r.LB},
+			{&t.NetworkCrossZone, &r.NetworkCrossZone},
+			{&t.NetworkCrossRegion, &r.NetworkCrossRegion},
+			{&t.NetworkInternet, &r.NetworkInternet},
+			{&t.Overhead, &r.Overhead},
+			{&t.IdleCPU, &r.IdleCPU},
+			{&t.IdleRAM, &r.IdleRAM},
+			{&t.IdleGPU, &r.IdleGPU},
+			{&t.Shared, &r.Shared},
 		} {
 			p[0].AddSum(p[1])
 		}

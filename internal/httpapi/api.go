@@ -192,8 +192,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, d Dialect, rt route,
 	req := &request{Request: r.WithContext(ctx), dialect: d, values: values, now: a.cfg.Now().UTC()}
 	if rt.data {
 		if ready, progress := a.cfg.Ready(); !ready {
-			a.fail(w, r, &query.Error{Code: query.CodeUnavailable, Reason: "still loading what the bucket holds: " + progress,
-				Hint: "try again; /readyz shows the progress"})
+			a.fail(w, r, &query.Error{
+				Code: query.CodeUnavailable, Reason: "still loading what the bucket holds: " + progress,
+				Hint: "try again; /readyz shows the progress",
+			})
 			return
 		}
 		if a.unchanged(w, req) {

@@ -103,8 +103,10 @@ type CustomCostSeries struct {
 
 func (a *API) registerBills(d Dialect) {
 	at := func(path, summary string) route {
-		return route{path: d.Prefix + path, tag: d.Name, summary: summary,
-			description: "Empty: no cloud bills or custom costs are read yet."}
+		return route{
+			path: d.Prefix + path, tag: d.Name, summary: summary,
+			description: "Empty: no cloud bills or custom costs are read yet.",
+		}
 	}
 	register[CloudCostParams, CloudCostSets](a, d, at("/cloudCost", "Items of cloud bills"), cloudCost(func(w Window, by []string) any {
 		return CloudCostSets{Sets: []CloudCostSet{{CloudCosts: map[string]CloudCost{}, AggregationProperties: by, Window: w}}, Window: w}

@@ -273,8 +273,7 @@ func TestCSVTotals(t *testing.T) {
 
 func parseMoney(s string) (cost.Money, error) {
 	whole, frac, _ := strings.Cut(s, ".")
-	var n json.Number = json.Number(whole + (frac + "000000000")[:9])
-	v, err := n.Int64()
+	v, err := json.Number(whole + (frac + "000000000")[:9]).Int64()
 	return cost.Money(v), err
 }
 

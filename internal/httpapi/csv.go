@@ -62,8 +62,10 @@ func assetCSV(rep *reply, ans *query.AssetAnswer, plan assetPlan) *reply {
 	rep.csv = func(out io.Writer) error {
 		names, index := numberColumns[Asset]()
 		w := csv.NewWriter(out)
-		header := []string{"windowStart", "windowEnd", "name", "type", "category", "cluster", "provider", "providerID", "assetName", "region", "zone",
-			"nodeType", "storageClass", "claimNamespace", "claimName", "priceSource"}
+		header := []string{
+			"windowStart", "windowEnd", "name", "type", "category", "cluster", "provider", "providerID", "assetName", "region", "zone",
+			"nodeType", "storageClass", "claimNamespace", "claimName", "priceSource",
+		}
 		_ = w.Write(append(append(header, names...), "currency")) // w.Error tells
 		namer := assetNamer{finest: len(plan.query.Aggregate) == 0 && !plan.query.All}
 		for s := range ans.Sets {

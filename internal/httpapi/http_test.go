@@ -72,11 +72,11 @@ func TestLoading(t *testing.T) {
 	s := newServer(t)
 	s.ready = false
 	resp, body := s.do(t, "GET", "/model/allocation?window=1d", nil, "")
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "3 of 7 objects") {
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "3 of 7 objects") {
 		t.Errorf("while loading: %d %s", resp.StatusCode, body)
 	}
 	for _, path := range []string{"/api/v1/fleet", "/healthz", "/openapi.json", "/metrics", "/ui/"} {
-		if resp, _ := s.do(t, "GET", path, nil, ""); resp.StatusCode != 200 {
+		if resp, _ := s.do(t, "GET", path, nil, ""); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s while loading: %d", path, resp.StatusCode)
 		}
 	}
@@ -87,7 +87,7 @@ func TestPanicIsA500(t *testing.T) {
 	s.fake.panics = true
 	resp, body := s.do(t, "GET", "/allocation?window=1d", map[string]string{"X-Request-Id": "abc-1", "Accept-Encoding": "gzip"}, "")
 	var env ErrorEnvelope
-	if err := json.Unmarshal(body, &env); err != nil || resp.StatusCode != 500 || env.RequestID != "abc-1" || strings.Contains(string(body), "a bug") {
+	if err := json.Unmarshal(body, &env); err != nil || resp.StatusCode != http.StatusInternalServerError || env.RequestID != "abc-1" || strings.Contains(string(body), "a bug") {
 		t.Errorf("panic: %d %s (%v)", resp.StatusCode, body, err)
 	}
 }
@@ -97,22 +97,22 @@ func TestRevalidation(t *testing.T) {
 	resp, _ := s.do(t, "GET", "/allocation?window=1d", nil, "")
 	tag := resp.Header.Get("ETag")
 	held := map[string]string{"If-None-Match": tag}
-	if resp, body := s.do(t, "GET", "/allocation?window=1d", held, ""); tag == "" || resp.StatusCode != 304 || len(body) != 0 {
+	if resp, body := s.do(t, "GET", "/allocation?window=1d", held, ""); tag == "" || resp.StatusCode != http.StatusNotModified || len(body) != 0 {
 		t.Errorf("same data: %d with tag %q", resp.StatusCode, tag)
 	}
-	if resp, _ := s.do(t, "GET", "/model/allocation?window=1d", held, ""); resp.StatusCode != 200 {
+	if resp, _ := s.do(t, "GET", "/model/allocation?window=1d", held, ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("another route: %d", resp.StatusCode)
 	}
-	if resp, _ := s.do(t, "POST", "/api/v1/clusters/a/retire", nil, ""); resp.StatusCode != 200 {
+	if resp, _ := s.do(t, "POST", "/api/v1/clusters/a/retire", nil, ""); resp.StatusCode != http.StatusOK {
 		t.Fatalf("retire: %d", resp.StatusCode)
 	}
 	resp, _ = s.do(t, "GET", "/allocation?window=1d", held, "")
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("after a retirement: %d", resp.StatusCode)
 	}
 	held["If-None-Match"] = resp.Header.Get("ETag")
 	s.fake.version = "v2"
-	if resp, _ := s.do(t, "GET", "/allocation?window=1d", held, ""); resp.StatusCode != 200 {
+	if resp, _ := s.do(t, "GET", "/allocation?window=1d", held, ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("new data: %d", resp.StatusCode)
 	}
 }
@@ -152,7 +152,7 @@ func TestNoRoute(t *testing.T) {
 			t.Errorf("%s %s: %d %s (%v)", tc.method, tc.path, resp.StatusCode, body, err)
 		}
 	}
-	if resp, _ := s.do(t, "GET", "/", map[string]string{"Accept": "text/html,*/*"}, ""); resp.StatusCode != 302 || resp.Header.Get("Location") != "/ui/" {
+	if resp, _ := s.do(t, "GET", "/", map[string]string{"Accept": "text/html,*/*"}, ""); resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != "/ui/" {
 		t.Errorf("browser at /: %d to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
 }

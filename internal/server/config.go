@@ -99,8 +99,10 @@ func (c *Config) Validate() error {
 		name       string
 		value, min time.Duration
 	}{
-		{"poll-interval", c.PollInterval, time.Second}, {"sweep-interval", c.SweepInterval, c.PollInterval},
-		{"query-timeout", c.QueryTimeout, time.Second}, {"stop-grace", c.StopGrace, 0},
+		{"poll-interval", c.PollInterval, time.Second},
+		{"sweep-interval", c.SweepInterval, c.PollInterval},
+		{"query-timeout", c.QueryTimeout, time.Second},
+		{"stop-grace", c.StopGrace, 0},
 	} {
 		if d.value < d.min {
 			bad(d.name, "%v is shorter than %v", d.value, d.min)

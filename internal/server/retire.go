@@ -58,7 +58,7 @@ func (r *retirements) load(ctx context.Context) error {
 	found := map[string]retirement{}
 	err := r.bucket.List(ctx, retiredPrefix, "", func(o bucket.Object) error {
 		id, ok := strings.CutSuffix(strings.TrimPrefix(o.Key, retiredPrefix), retiredSuffix)
-		if !ok || costfile.CheckClusterID(id) != nil {
+		if foreign := !ok || costfile.CheckClusterID(id) != nil; foreign {
 			return nil
 		}
 		r.mu.RLock()
@@ -69,14 +69,12 @@ func (r *retirements) load(ctx context.Context) error {
 			return nil
 		}
 		x, err := r.get(ctx, id)
-		if errors.Is(err, bucket.ErrNotFound) {
-			return nil
+		if err == nil {
+			found[id] = x
+		} else if errors.Is(err, bucket.ErrNotFound) {
+			err = nil // deleted since it was listed
 		}
-		if err != nil {
-			return err
-		}
-		found[id] = x
-		return nil
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read the retirements: %w", err)
