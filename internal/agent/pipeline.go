@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/allocate"
+	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/collect"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
@@ -56,14 +57,22 @@ type Pipeline struct {
 	unknown map[cost.Hour]bool
 }
 
-// Start makes the pusher ready and looks at what the bucket has.
+// Start makes the pusher ready and looks at what the bucket has. After an
+// error that Final does not call final the pipeline works all the same: hours
+// go to the spool, and the bucket is tried again at every push.
 func (p *Pipeline) Start(ctx context.Context) error {
+	p.closed = p.closing()
+	p.unknown = map[cost.Hour]bool{}
 	if err := p.Pusher.Start(ctx); err != nil {
 		return fmt.Errorf("start pushing: %w", err)
 	}
-	p.closed = p.closing()
-	p.unknown = map[cost.Hour]bool{}
 	return nil
+}
+
+// Final tells whether an error of the pipeline will not pass by itself: the
+// cluster id belongs to another cluster, or the store refuses the agent.
+func Final(err error) bool {
+	return errors.Is(err, push.ErrNotOwner) || errors.Is(err, bucket.ErrDenied) || errors.Is(err, bucket.ErrCredentials)
 }
 
 // closing is the first hour that is not closed yet.
@@ -241,9 +250,11 @@ const backfillEvery = time.Hour
 func (p *Pipeline) Follow(ctx context.Context) error {
 	due := p.Now()
 	for {
-		p.try(ctx, p.Tick)
+		if err := p.try(ctx, p.Tick); errors.Is(err, push.ErrNotOwner) {
+			return err // somebody took the id over; writing on would be wrong
+		}
 		if !p.Now().Before(due) {
-			if p.try(ctx, p.fillGaps) {
+			if p.try(ctx, p.fillGaps) == nil {
 				due = p.Now().Add(backfillEvery)
 			}
 		}
@@ -258,7 +269,7 @@ func (p *Pipeline) Follow(ctx context.Context) error {
 }
 
 // try does one piece of work and keeps its outcome in the report.
-func (p *Pipeline) try(ctx context.Context, work func(context.Context) error) bool {
+func (p *Pipeline) try(ctx context.Context, work func(context.Context) error) error {
 	err := work(ctx)
 	switch {
 	case err == nil:
@@ -267,7 +278,7 @@ func (p *Pipeline) try(ctx context.Context, work func(context.Context) error) bo
 		p.Report.failed(err)
 		p.Logger.Error("round failed; what is in the spool stays and is tried again", "err", err)
 	}
-	return err == nil
+	return err
 }
 
 // fillGaps backfills and goes on pushing meanwhile.
@@ -278,7 +289,7 @@ func (p *Pipeline) fillGaps(ctx context.Context) error {
 		filled = true
 		if p.Now().Sub(last) >= p.Schedule.PushInterval {
 			last = p.Now()
-			p.try(ctx, p.Tick)
+			_ = p.try(ctx, p.Tick) // reported; the backfill goes on
 		}
 		return ctx.Err()
 	})

@@ -58,7 +58,11 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	}
 	g.Add("pipeline", func(ctx context.Context) error {
 		if err := p.Start(ctx); err != nil {
-			return err
+			if Final(err) || ctx.Err() != nil {
+				return err
+			}
+			p.Report.failed(err)
+			logger.Error("the bucket is away; collecting into the spool until it is back", "err", err)
 		}
 		ready.Store(true)
 		err := p.Follow(ctx)
