@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -481,5 +483,102 @@ func TestS3CredentialsReason(t *testing.T) {
 	}
 	if v.count() != 0 {
 		t.Errorf("%d anonymous requests", v.count())
+	}
+}
+
+// TestS3Hosts: which host a request goes to, seen from a proxy of the
+// environment.
+func TestS3Hosts(t *testing.T) {
+	var host string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host = r.URL.Host + r.URL.Path
+		ok(w, "")
+	}))
+	defer proxy.Close()
+	for _, c := range []struct{ name, config, want string }{
+		{"published example", "endpoint: s3.amazonaws.com\n  region: us-east-1", "fleet.s3.dualstack.us-east-1.amazonaws.com/k"},
+		{"without dualstack", "endpoint: s3.amazonaws.com\n  region: us-east-1\n  disable_dualstack: true", "fleet.s3.us-east-1.amazonaws.com/k"},
+		{"from the region", "region: eu-central-1", "fleet.s3.dualstack.eu-central-1.amazonaws.com/k"},
+		{"region wins", "endpoint: s3.eu-west-1.amazonaws.com\n  region: us-east-1", "fleet.s3.dualstack.us-east-1.amazonaws.com/k"},
+		{"path", "region: us-east-1\n  bucket_lookup_type: path", "s3.dualstack.us-east-1.amazonaws.com/fleet/k"},
+		{"another store", "endpoint: store.example.com\n  region: us-east-1", "store.example.com/fleet/k"},
+		{"virtual-hosted elsewhere", "endpoint: store.example.com\n  region: x\n  bucket_lookup_type: virtual-hosted", "fleet.store.example.com/k"},
+		{"private link", "endpoint: bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com\n  region: us-east-1", "fleet.bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com/k"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _, err := bucket.ParseConfig("f.yaml", []byte("type: S3\nconfig:\n  bucket: fleet\n  access_key: a\n  secret_key: b\n  insecure: true\n  "+c.config+"\n"), bucket.ParseOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := bucket.Open(t.Context(), cfg, bucket.Deps{
+				Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+				Getenv: func(k string) string { return map[string]string{"HTTP_PROXY": proxy.URL}[k] },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			host = ""
+			if _, err := put(t.Context(), b, "k", "x", bucket.Condition{}); err != nil {
+				t.Fatal(err)
+			}
+			if host != c.want {
+				t.Errorf("asked %s, want %s", host, c.want)
+			}
+		})
+	}
+}
+
+// TestS3Encryption: what each kind sends when writing and when reading.
+func TestS3Encryption(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, bytes.Repeat([]byte("k"), 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var headers http.Header
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers = r.Header
+		ok(w, "")
+	}))
+	defer server.Close()
+	const algorithm, kmsKey, customer = "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "X-Amz-Server-Side-Encryption-Customer-Algorithm"
+	for _, c := range []struct {
+		name, config string
+		put, get     map[string]string
+	}{
+		{"SSE-S3", "{type: SSE-S3}", map[string]string{algorithm: "AES256"}, map[string]string{algorithm: ""}},
+		{"SSE-KMS", "{type: SSE-KMS, kms_key_id: k1}", map[string]string{algorithm: "aws:kms", kmsKey: "k1"}, map[string]string{algorithm: "", kmsKey: ""}},
+		{"SSE-C", fmt.Sprintf("{type: SSE-C, encryption_key: %q}", key), map[string]string{customer: "AES256"}, map[string]string{customer: "AES256"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := openYAML(t, fmt.Sprintf(`type: S3
+config:
+  bucket: fleet
+  endpoint: %q
+  region: us-east-1
+  access_key: a
+  secret_key: b
+  http_config: {insecure_skip_verify: true}
+  sse_config: %s
+`, strings.TrimPrefix(server.URL, "https://"), c.config))
+			if _, err := put(t.Context(), b, "k", "x", bucket.Condition{}); err != nil {
+				t.Fatal(err)
+			}
+			wantHeaders(t, "put", headers, c.put)
+			if _, err := b.Stat(t.Context(), "k"); err != nil {
+				t.Fatal(err)
+			}
+			wantHeaders(t, "stat", headers, c.get)
+			buckettest.Get(t, b, "k")
+			wantHeaders(t, "get", headers, c.get)
+		})
+	}
+}
+
+func wantHeaders(t *testing.T, what string, got http.Header, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got.Get(name) != value {
+			t.Errorf("%s: %s is %q, want %q", what, name, got.Get(name), value)
+		}
 	}
 }
