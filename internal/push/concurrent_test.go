@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ import (
 var providers = map[string]func(*testing.T) bucket.Bucket{
 	"memory": func(*testing.T) bucket.Bucket { return bucket.NewMemory() },
 	"FILESYSTEM": func(t *testing.T) bucket.Bucket {
-		b, err := bucket.OpenFilesystem(t.TempDir(), time.Now)
+		b, err := bucket.OpenFilesystem(tempDir(t), time.Now)
 		must(t, err)
 		return b
 	},
@@ -29,14 +30,50 @@ var providers = map[string]func(*testing.T) bucket.Bucket{
 
 // openS3 returns a bucket of a real S3 server.
 func openS3(t *testing.T) bucket.Bucket {
+	b, _ := startS3(t)
+	return b
+}
+
+func startS3(t *testing.T) (bucket.Bucket, *servers.VersityGW) {
 	gateway := servers.StartVersityGW(t)
 	gateway.CreateBucket("fleet")
-	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(gateway.ConfigYAML("fleet")), bucket.ParseOptions{})
+	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(gateway.ConfigYAML("fleet")+"  max_retries: 1\n"), bucket.ParseOptions{})
 	must(t, err)
 	b, err := bucket.Open(context.Background(), cfg, bucket.Deps{Logger: quiet, Now: time.Now})
 	must(t, err)
 	t.Cleanup(func() { must(t, b.Close()) })
-	return b
+	return b, gateway
+}
+
+// TestS3Away: a real server goes away and comes back; the agent restarts in
+// between.
+func TestS3Away(t *testing.T) {
+	ctx := context.Background()
+	b, gateway := startS3(t)
+	cfg := config(t, &clock{time.Now()})
+	p := open(t, cfg, b)
+	today := cost.DayOf(time.Now()).FirstHour()
+	must(t, p.Add(ctx, hourOf(today-24, 3600, 1), hourOf(today-23, 1800, 1)))
+	_, err := p.Push(ctx, nil)
+	must(t, err)
+
+	gateway.Stop()
+	must(t, p.Add(ctx, hourOf(today-23, 3600, 2)))
+	if _, err := p.Push(ctx, nil); !errors.Is(err, bucket.ErrUnavailable) {
+		t.Fatalf("push while the server is away: %v; want ErrUnavailable", err)
+	}
+	must(t, p.Close())
+	p = open(t, cfg, b)
+	must(t, p.Add(ctx, hourOf(today-48, 3600, 3)))
+	gateway.Restart()
+	rep, err := p.Push(ctx, nil)
+	if err != nil || rep.Days != 2 || rep.Objects != 6 {
+		t.Errorf("push after the outage: %+v, %v; want 2 days in 6 objects", rep, err)
+	}
+	missing, err := p.Missing(ctx, cost.Window{Start: today - 48, End: today - 22})
+	if err != nil || len(missing) != 23 {
+		t.Errorf("%d hours missing, %v; want 23 of 26", len(missing), err)
+	}
 }
 
 // TestTogether: pushers of one cluster that write the same days at the same
@@ -61,7 +98,7 @@ func together(t *testing.T, b bucket.Bucket) {
 		g.Go(func() error {
 			for k := range perPusher {
 				// Neighbours share half of their hours, in versions of their own.
-				h := hourOf(first+cost.Hour((i*perPusher/2+k)%36), int32(1800+600*((i+k)%4)), int64(100*k+i)) //nolint:gosec // small
+				h := hourOf(first+cost.Hour((i*perPusher/2+k)%36), int32(1800+600*((i+k)%4)), int64(100*k+i))
 				mu.Lock()
 				if old, ok := want[h.Hour]; !ok || h.Better(old.HourMeta) {
 					want[h.Hour] = h
@@ -70,7 +107,7 @@ func together(t *testing.T, b bucket.Bucket) {
 				if err := p.Add(ctx, h); err != nil {
 					return err
 				}
-				p.SetLive(hourOf(midnight+20, int32(60*k), int64(100*k+i))) //nolint:gosec // small
+				p.SetLive(hourOf(midnight+20, int32(60*k), int64(100*k+i)))
 				if k%2 == 0 {
 					continue
 				}

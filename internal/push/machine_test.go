@@ -108,7 +108,7 @@ func (m *machine) settle() error {
 func (m *machine) undisturbed() (bucket.Bucket, error) {
 	b := bucket.NewMemory()
 	cfg := m.cfgs[0]
-	cfg.SpoolDir = m.t.TempDir()
+	cfg.SpoolDir = tempDir(m.t)
 	p, err := push.New(cfg, b, quiet, nil)
 	if err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func sameObject[T costfile.Row](want, got bucket.Bucket, key string) error {
 // pusher change nothing about what the bucket holds in the end.
 func TestWhateverHappens(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		must(t, f.Value.Set("40")) // each is a life of two pushers, with fsyncs
+		must(t, f.Value.Set("20")) // each is a life of two pushers, with fsyncs
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		m := newMachine(t)

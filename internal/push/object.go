@@ -83,7 +83,7 @@ func pause(ctx context.Context, attempt int) error {
 		return ctx.Err()
 	}
 	d := min(firstPause<<(attempt-1), longestPause)
-	t := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // jitter
+	t := time.NewTimer(d/2 + rand.N(d/2+1))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -156,7 +156,6 @@ func (p *Pusher) download(ctx context.Context, key string, f *fetched) error {
 // write puts the merge of old and the target's hours, if that is a change.
 func (p *Pusher) write(ctx context.Context, t target, old *fetched) (result, error) {
 	if old.broken != nil {
-		p.logger.Error("object is damaged and is replaced; its hours count as missing", "key", t.key, "err", old.broken)
 		p.problem(problemBrokenObject, fmt.Sprintf("%s was damaged and was replaced: %v", t.key, old.broken),
 			"its hours are computed again where the source still has them; find out who or what damaged it")
 	}

@@ -18,7 +18,9 @@ var ErrNotOwner = errors.New("cluster id belongs to another cluster")
 // it, raises its proof, or takes it over when told to.
 func (p *Pusher) own(ctx context.Context) error {
 	key := costfile.OwnerKey(p.cfg.ClusterID)
-	return p.rewrite(ctx, key, func(was document) ([]byte, error) {
+	var next *costfile.Owner
+	var why string
+	err := p.rewrite(ctx, key, func(was document) (data []byte, err error) {
 		var rec *costfile.Owner
 		if was.etag != "" {
 			rec = &costfile.Owner{}
@@ -26,17 +28,19 @@ func (p *Pusher) own(ctx context.Context) error {
 				return nil, fmt.Errorf("read %s: %w; if nobody else uses the cluster id, delete the object", key, err)
 			}
 		}
-		next, why, err := p.judge(rec)
-		if err != nil || next == nil {
+		if next, why, err = p.judge(rec); err != nil || next == nil {
 			return nil, err
 		}
-		p.logger.Info(why, "uid", next.UID, "proof", next.Proof)
-		data, err := json.MarshalIndent(next, "", "  ")
+		data, err = json.MarshalIndent(next, "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("encode owner: %w", err)
 		}
 		return data, nil
 	})
+	if err == nil && next != nil {
+		p.logger.Info("owner.json written", "why", why, "uid", next.UID, "proof", next.Proof)
+	}
+	return err
 }
 
 // judge compares the recorded owner, nil for none, with this cluster. It

@@ -14,10 +14,15 @@ const (
 	problemTornSpool    = "spool-file-damaged"
 )
 
+// problem notes a problem until it is cleared, and logs it when it is new.
 func (p *Pusher) problem(code, message, fix string) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	_, known := p.problems[code]
 	p.setProblem(code, message, fix)
+	p.mu.Unlock()
+	if !known {
+		p.logger.Warn("problem", "code", code, "message", message, "fix", fix)
+	}
 }
 
 // setProblem is problem for callers that hold the mutex.

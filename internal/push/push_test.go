@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -75,9 +76,20 @@ func hourOf(h cost.Hour, coverage int32, generation int64) push.Hour {
 	return x
 }
 
+// tempDir is a directory in memory where there is one: a state machine syncs
+// thousands of files.
+func tempDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "fleetcost-push-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func config(t testing.TB, c *clock) push.Config {
 	return push.Config{
-		ClusterID: cluster, Currency: "USD", Writer: "fleetcost-agent test", SpoolDir: t.TempDir(),
+		ClusterID: cluster, Currency: "USD", Writer: "fleetcost-agent test", SpoolDir: tempDir(t),
 		Owner: push.Owner{UID: "uid-1", Proof: costfile.ProofNamespaceUID}, Now: c.now,
 	}
 }

@@ -63,13 +63,12 @@ func New(cfg Config, b bucket.Bucket, logger *slog.Logger, reg prometheus.Regist
 		return nil, err
 	}
 	p := &Pusher{
-		cfg: cfg, bucket: b, logger: logger.With("cluster", cfg.ClusterID), metrics: m, started: cfg.Now().UTC(),
+		cfg: cfg, bucket: b, logger: logger, metrics: m, started: cfg.Now().UTC(),
 		turn:  make(chan struct{}, 1),
 		spool: s, live: map[cost.Hour]*Hour{}, days: map[cost.Day]*dayState{}, problems: map[string]costfile.Problem{},
 	}
 	p.turn <- struct{}{}
 	for _, name := range s.torn {
-		p.logger.Error("spool file is damaged; its hours count as missing", "file", name)
 		p.problem(problemTornSpool, "a file of the spool was damaged and put aside: "+name,
 			"check the disk of "+s.dir+"; the hours are computed again where the source still has them")
 	}
@@ -215,6 +214,6 @@ func (p *Pusher) SetLive(hours ...Hour) {
 }
 
 func (p *Pusher) observeSpool() {
-	p.metrics.spoolDays.Set(float64(len(p.spool.days)))
+	p.metrics.spoolFiles.Set(float64(len(p.spool.days)))
 	p.metrics.spoolBytes.Set(float64(p.spool.bytes()))
 }

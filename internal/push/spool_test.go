@@ -96,7 +96,7 @@ func TestSpoolBytes(t *testing.T) {
 	info, err := os.Stat(spoolFile(cfg, midnight.Day()))
 	must(t, err)
 	must(t, p.Close())
-	cfg.SpoolDir, cfg.SpoolBytes = t.TempDir(), info.Size()+info.Size()/20
+	cfg.SpoolDir, cfg.SpoolBytes = tempDir(t), info.Size()+info.Size()/20
 	p = open(t, cfg, bucket.NewMemory())
 	for h := midnight; h < midnight+8; h++ {
 		must(t, p.Add(ctx, hourOf(h, 3600, 1)))

@@ -72,7 +72,6 @@ func (p *Pusher) warnCapabilities() {
 	}
 	msg := fmt.Sprintf("%s has no conditional puts: two agents of one cluster would overwrite each other's hours", p.bucket)
 	fix := "run exactly one agent per cluster: a Deployment with strategy Recreate, or a Lease; no --once beside it"
-	p.logger.Warn(msg, "fix", fix)
 	p.problem(problemNoConditions, msg, fix)
 }
 
@@ -91,7 +90,6 @@ func (p *Pusher) checkClock() {
 	if skew < 0 {
 		msg = fmt.Sprintf("the agent's clock is %v behind the store's", (-skew).Round(time.Second))
 	}
-	p.logger.Warn(msg)
 	p.problem(problemClock, msg, "synchronise the node's clock (NTP); hours close by it")
 }
 
@@ -102,7 +100,6 @@ func (p *Pusher) checkClass(key string, obj bucket.Object) {
 	}
 	p.archived = true
 	msg := fmt.Sprintf("%s is in storage class %s, which cannot be read back at once: neither the server nor the agent can use it", key, obj.StorageClass)
-	p.logger.Warn(msg)
 	p.problem(problemArchive, msg, "take the storage class out of put_user_metadata, and let a lifecycle rule move only objects older than the server's retention")
 }
 

@@ -281,9 +281,9 @@ func TestLargeDay(t *testing.T) {
 	p := open(t, config(t, &clock{noon}), b)
 	rng := rand.New(rand.NewPCG(1, 2))
 	var want []cost.Allocation
-	for h := midnight; h < midnight+4; h++ {
+	for h := midnight; h < midnight+2; h++ {
 		x := hourOf(h, 3600, 1)
-		for i := range 40_000 {
+		for i := range 45_000 {
 			row := x.Allocations[0]
 			row.Pod, row.CPUUsageCoreHours, row.RAMUsageByteHours = fmt.Sprintf("pod-%05d", i), rng.Int64N(1e9), rng.Int64N(1e15)
 			row.NetworkReceiveBytes, row.NetworkTransferBytes, row.RAMUsageMaxBytes = rng.Int64N(1e15), rng.Int64N(1e15), rng.Int64N(1e12)
