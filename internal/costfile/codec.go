@@ -77,7 +77,6 @@ type Writer[T Row] struct {
 	meta  Meta
 	hours map[int64]int // µs → index into meta.Hours
 	last  *T
-	group int64
 }
 
 // NewWriter starts an object. The hours' Rows and Total in meta are ignored

@@ -60,8 +60,7 @@ func TestFillHoldsTheIdentity(t *testing.T) {
 	err := b.List(context.Background(), "v1/", "", func(o bucket.Object) error {
 		k, err := costfile.ParseKey(o.Key)
 		if err != nil {
-			t.Errorf("foreign key %q", o.Key)
-			return nil
+			return err
 		}
 		if k.Kind != costfile.KeyDaily {
 			return nil
