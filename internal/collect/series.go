@@ -23,6 +23,9 @@ type Series struct {
 // Empty tells whether the series has no sample.
 func (s *Series) Empty() bool { return s == nil || len(s.points) == 0 }
 
+// Grow makes room for n more samples.
+func (s *Series) Grow(n int) { s.points = slices.Grow(s.points, n) }
+
 // add keeps the sample if it is the latest of its step; of two at one instant
 // the greater value stays, so that order never matters.
 func (s *Series) add(t int64, v float64, step int64) {

@@ -55,8 +55,19 @@ func pod(l labels) collect.PodKey {
 
 // observe feeds all samples to a series.
 func observe(in *collect.Integrator, s *collect.Series, pts []sample) {
+	s.Grow(len(pts))
 	for _, p := range pts {
 		in.Observe(s, p.t, p.v)
+	}
+}
+
+// observeLevel feeds what holds from one sample to the next, such as a
+// request: of equal values in a row the first and the last say all.
+func observeLevel(in *collect.Integrator, s *collect.Series, pts []sample) {
+	for i, p := range pts {
+		if i == 0 || i == len(pts)-1 || p.v != pts[i-1].v || p.v != pts[i+1].v {
+			in.Observe(s, p.t, p.v)
+		}
 	}
 }
 
@@ -91,7 +102,7 @@ func nodeFamilies() []family {
 			}},
 		{metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{"nodes that reuse a name cannot be told apart, and start at their first sample", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
-				observe(in, &in.Node(l.get("node")).Created, pts)
+				observeLevel(in, &in.Node(l.get("node")).Created, pts)
 			}},
 		{metric: "kube_node_status_capacity", match: `resource=~"cpu|memory|` + accelerators + `"`, mode: raw, shard: "node",
 			missing: &absence{"nodes have no size, so no cost", ksmFix},
@@ -99,12 +110,12 @@ func nodeFamilies() []family {
 				n := in.Node(l.get("node"))
 				switch r := l.get("resource"); r {
 				case "cpu":
-					observe(in, &n.CPUCapacity, pts)
+					observeLevel(in, &n.CPUCapacity, pts)
 				case "memory":
-					observe(in, &n.RAMCapacity, pts)
+					observeLevel(in, &n.RAMCapacity, pts)
 				default:
 					if collect.GPUUnits(r) > 0 {
-						observe(in, n.GPUCapacity(r), pts)
+						observeLevel(in, n.GPUCapacity(r), pts)
 					}
 				}
 			}},
@@ -113,9 +124,9 @@ func nodeFamilies() []family {
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				if l.get("resource") == "cpu" {
-					observe(in, &n.CPUAllocatable, pts)
+					observeLevel(in, &n.CPUAllocatable, pts)
 				} else {
-					observe(in, &n.RAMAllocatable, pts)
+					observeLevel(in, &n.RAMAllocatable, pts)
 				}
 			}},
 		{metric: "container_fs_limit_bytes", match: `id="/",device=~"/dev/.+",device!~"/dev/(shm|mapper/loop|loop).*"`, mode: hourly,
@@ -213,6 +224,7 @@ func containerFamilies() []family {
 		return func(in *collect.Integrator, l labels, pts []sample) {
 			c := in.Container(pod(l), l.get("container"))
 			c.Init = c.Init || init
+			c.Running.Grow(len(pts))
 			for _, p := range pts {
 				in.ObserveRunning(c, p.t, p.v)
 			}
@@ -223,15 +235,15 @@ func containerFamilies() []family {
 			c := in.Container(pod(l), l.get("container"))
 			switch r := l.get("resource"); {
 			case r == "cpu" && limit:
-				observe(in, &c.CPULimit, pts)
+				observeLevel(in, &c.CPULimit, pts)
 			case r == "cpu":
-				observe(in, &c.CPURequest, pts)
+				observeLevel(in, &c.CPURequest, pts)
 			case r == "memory" && limit:
-				observe(in, &c.RAMLimit, pts)
+				observeLevel(in, &c.RAMLimit, pts)
 			case r == "memory":
-				observe(in, &c.RAMRequest, pts)
+				observeLevel(in, &c.RAMRequest, pts)
 			case !limit && collect.GPUUnits(r) > 0:
-				observe(in, c.GPURequest(r), pts)
+				observeLevel(in, c.GPURequest(r), pts)
 			}
 			collect.Prefer(&in.Pod(pod(l)).Node, l.get("node"))
 		}
@@ -245,11 +257,11 @@ func containerFamilies() []family {
 		{metric: "kube_pod_container_state_started", mode: raw, shard: "pod",
 			missing: &absence{"containers begin and end at whole steps", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
-				observe(in, &in.Container(pod(l), l.get("container")).Started, pts)
+				observeLevel(in, &in.Container(pod(l), l.get("container")).Started, pts)
 			}},
 		{metric: "kube_pod_container_status_last_terminated_timestamp", mode: raw, shard: "pod",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
-				observe(in, &in.Container(pod(l), l.get("container")).Terminated, pts)
+				observeLevel(in, &in.Container(pod(l), l.get("container")).Terminated, pts)
 			}},
 		{metric: "kube_pod_container_resource_requests", match: requested, mode: raw, shard: "pod",
 			missing: &absence{"requests are unknown: containers cost only what they use", ksmFix}, add: resources(false)},

@@ -49,6 +49,7 @@ func usageFamilies() []family {
 			missing: &absence{"use of memory is unknown: containers cost what they request", cadvisorFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				g := cgroup(in, l)
+				g.RAM.Grow(len(pts))
 				for _, p := range pts {
 					in.ObserveMemory(g, p.t, p.v)
 				}

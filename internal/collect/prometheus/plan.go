@@ -12,22 +12,21 @@ import (
 // maxChunk is how many hours are read together at most.
 const maxChunk = 24
 
-// chunk returns how many of n hours to read together: as many as keep the
-// largest family within one query and all within the memory of four, as far as
-// the last read tells.
+// chunk returns how many of n hours to read together: as many as hold no more
+// samples in all than one query may return, as far as the last read tells. So
+// a small cluster takes few queries a day, and memory stays that of one hour of
+// a large one.
 func (s *Source) chunk(n int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.size) == 0 {
 		return 1 // the first hour shows how much there is
 	}
-	largest, total := 1, 1
+	total := 1
 	for _, v := range s.size {
-		largest = max(largest, v)
 		total += v
 	}
-	fit := min(s.cfg.MaxSamples/largest, 4*s.cfg.MaxSamples/total)
-	return max(1, min(n, maxChunk, int64(fit)))
+	return max(1, min(n, maxChunk, int64(s.cfg.MaxSamples/total)))
 }
 
 // fetch reads one family for a batch and returns the number of samples.
