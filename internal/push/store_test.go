@@ -287,12 +287,16 @@ func TestLargeDay(t *testing.T) {
 			row := x.Allocations[0]
 			row.Pod, row.CPUUsageCoreHours, row.RAMUsageByteHours = fmt.Sprintf("pod-%05d", i), rng.Int64N(1e9), rng.Int64N(1e15)
 			row.NetworkReceiveBytes, row.NetworkTransferBytes, row.RAMUsageMaxBytes = rng.Int64N(1e15), rng.Int64N(1e15), rng.Int64N(1e12)
+			row.PodUID = fmt.Sprintf("%x-%x-%x-%x", rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64())
 			x.Allocations = append(x.Allocations, row)
 		}
 		want = append(want, x.Allocations...)
 		must(t, p.Add(ctx, x))
 		_, err := p.Push(ctx, nil)
 		must(t, err)
+	}
+	if obj, err := b.Stat(ctx, dailyKey); err != nil || obj.Size < 5<<20 {
+		t.Fatalf("the object has %d bytes, %v; a scratch takes 4 MiB in memory", obj.Size, err)
 	}
 	costfile.Sort(want)
 	got, _ := object[cost.Allocation](t, b, dailyKey)
