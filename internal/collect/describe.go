@@ -2,7 +2,6 @@ package collect
 
 import (
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -54,8 +53,11 @@ func describeNode(u *cost.NodeUsage, labels map[string]string, info NodeInfo) {
 	if u.Region == "" {
 		u.Region = regionOfZone(u.Provider, u.Zone)
 	}
-	if labels["eks_amazonaws_com_compute_type"] == capacityFargate || strings.HasPrefix(u.Name, "fargate-ip-") {
+	switch billing(u.Name, labels) {
+	case billedFargate:
 		u.CapacityType, u.PodBilled = capacityFargate, true
+	case billedVirtual, billedAutopilot:
+		u.PodBilled = true
 	}
 }
 
@@ -138,8 +140,8 @@ func regionOfZone(provider, zone string) string {
 	return ""
 }
 
-// labels returns a label set in canonical spelling, without denied keys and
-// with values capped. allowOnly keeps only what Config.AnnotationAllow names.
+// labels returns a label set in canonical spelling, without denied keys, without
+// those that name a single pod (cost.PerPodLabel) and with values capped. allowOnly keeps only what Config.AnnotationAllow names.
 func (in *Integrator) labels(m map[string]string, allowOnly bool) map[string]string {
 	if len(m) == 0 {
 		return nil
@@ -147,7 +149,7 @@ func (in *Integrator) labels(m map[string]string, allowOnly bool) map[string]str
 	out := make(map[string]string, len(m))
 	for k, v := range m {
 		key := cost.SanitizeLabel(k)
-		if allowOnly && !matchesAny(in.cfg.AnnotationAllow, k, key) || matchesAny(in.cfg.LabelDeny, k, key) {
+		if allowOnly && !matchesAny(in.cfg.AnnotationAllow, k, key) || matchesAny(in.cfg.LabelDeny, k, key) || cost.PerPodLabel(key) {
 			continue
 		}
 		if len(v) > in.cfg.ValueCap {
@@ -174,21 +176,4 @@ func matchesAny(patterns []string, raw, key string) bool {
 		}
 	}
 	return false
-}
-
-// capacityProvisioned reads Fargate's annotation CapacityProvisioned, "0.25vCPU
-// 0.5GB": the size it bills, in cores and bytes.
-func capacityProvisioned(annotations map[string]string) (cores, bytes float64, ok bool) {
-	for k, v := range annotations {
-		if cost.SanitizeLabel(k) != "capacity_provisioned" {
-			continue
-		}
-		c, r, found := strings.Cut(strings.TrimSpace(v), " ")
-		cores, err1 := strconv.ParseFloat(strings.TrimSuffix(c, "vCPU"), 64)
-		gb, err2 := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(r), "GB"), 64)
-		if found && err1 == nil && err2 == nil && cores > 0 && gb > 0 {
-			return cores, gb * (1 << 30), true
-		}
-	}
-	return 0, 0, false
 }

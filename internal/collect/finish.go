@@ -20,15 +20,22 @@ func (in *Integrator) Finish() cost.HourUsage {
 	machines := in.machines(covered)
 	runs := in.run(covered)
 	selected := in.selectPods(runs)
-	in.billPods(machines, runs)
+	podAssets, assetOf := in.billPods(machines, runs)
 	for _, name := range sortedKeys(machines, cmp.Compare[string]) {
 		for _, m := range machines[name] {
-			u.Nodes = append(u.Nodes, m.usage)
+			if m.stands() {
+				u.Nodes = append(u.Nodes, m.usage)
+			}
 		}
 	}
+	u.Nodes = append(u.Nodes, podAssets...)
 	sets := map[string]cost.Labels{} // canonical sets by namespace and kind
 	for _, r := range runs {
-		rows := in.containerRows(r, in.podFacts(r, machines, sets))
+		facts := in.podFacts(r, machines, sets)
+		if id, ok := assetOf[r]; ok {
+			facts.NodeAssetID = id
+		}
+		rows := in.containerRows(r, facts)
 		in.shareNetwork(r, rows)
 		u.Containers = append(u.Containers, rows...)
 	}
@@ -103,28 +110,6 @@ func (in *Integrator) podFacts(r *podRun, machines map[string][]*machine, sets m
 		row.NamespaceAnnotations = canonical("a", ns.annotations, true)
 	}
 	return row
-}
-
-// billPods gives a node that is billed by its pod (Fargate) the size that is
-// billed, instead of the one it reports.
-func (in *Integrator) billPods(machines map[string][]*machine, runs []*podRun) {
-	for _, r := range runs {
-		m := machineOf(machines[r.pod.Node], r.runs)
-		if m == nil || !m.usage.PodBilled {
-			continue
-		}
-		cores, bytes, ok := capacityProvisioned(r.pod.annotations.m)
-		if !ok {
-			continue
-		}
-		u := &m.usage
-		u.CPUCapacity, u.RAMCapacity = 0, 0
-		in.eachStep(m.runs, func(_ int, _, _, ms int64) {
-			u.CPUCapacity = addSat(u.CPUCapacity, mulDiv(micro(cores), ms))
-			u.RAMCapacity = addSat(u.RAMCapacity, mulDiv(whole(bytes), ms))
-		})
-		u.CPUAllocatable, u.RAMAllocatable, u.BootDisk = u.CPUCapacity, u.RAMCapacity, 0
-	}
 }
 
 // shareNetwork gives a pod's bytes of the hour to its containers, evenly.

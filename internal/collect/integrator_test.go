@@ -387,6 +387,40 @@ func TestFargate(t *testing.T) {
 	}
 }
 
+func TestPodsBilledByRequest(t *testing.T) {
+	in := newIntegrator(t, Config{})
+	n := alive(in)
+	n.SetLabels(1, map[string]string{"type": "virtual-kubelet"})
+	for _, name := range []string{"a", "b"} {
+		k := PodKey{"shop", name, name}
+		in.Pod(k).Node = "n1"
+		c := in.Container(k, "app")
+		running(in, c, 0, 1800, 1)
+		every(in, &c.CPURequest, 0, 1800, 2)
+	}
+	u := in.Finish()
+	if len(u.Nodes) != 2 {
+		t.Fatalf("nodes: %+v", u.Nodes)
+	}
+	for i, c := range u.Containers {
+		n := u.Nodes[i]
+		if c.NodeAssetID != n.AssetID || n.CPUCapacity != 1800*2e6 || n.Span.Seconds != 1800 || !n.PodBilled {
+			t.Errorf("%+v on %+v", c, n)
+		}
+	}
+}
+
+func TestFargateSizes(t *testing.T) {
+	const gib = 1 << 30
+	for _, c := range []struct{ cores, bytes, wantCores, wantGiB float64 }{
+		{0, 0, 0.25, 0.5}, {0.25, 1 * gib, 0.25, 2}, {0.25, 2 * gib, 0.5, 3}, {1, 7.9 * gib, 2, 9}, {5, 20 * gib, 8, 24}, {99, 0, 16, 120},
+	} {
+		if cores, bytes := fargateSize(c.cores, c.bytes); cores != c.wantCores || bytes != c.wantGiB*gib {
+			t.Errorf("%v: %v cores, %v GiB", c, cores, bytes/gib)
+		}
+	}
+}
+
 func TestLabels(t *testing.T) {
 	in := newIntegrator(t, Config{AnnotationAllow: []string{"example.com/owner"}, LabelDeny: []string{"secret*", "pod-template-hash"}, ValueCap: 4})
 	alive(in)

@@ -70,6 +70,7 @@ func SanitizeLabel(key string) string {
 // perPodLabels are labels that Kubernetes itself sets and that differ from pod
 // to pod or from rollout to rollout, in canonical spelling.
 var perPodLabels = map[string]bool{
+	"rollouts_pod_template_hash":               true,
 	"pod_template_hash":                        true,
 	"controller_revision_hash":                 true,
 	"pod_template_generation":                  true,

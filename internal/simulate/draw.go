@@ -239,7 +239,7 @@ func (b *builder) addCron(ns *namespace, t *team, app string) {
 		},
 	}
 	w.containers[0].rhythmic = 0
-	w.jobLabels = w.jobTemplate()
+	w.jobLabels = w.podLabels(nil)
 	w.key = hashOf(b.key, "job/"+ns.name+"/"+w.name)
 	pool := "apps"
 	if b.d.chance(b.p.spotPercent) {

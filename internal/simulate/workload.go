@@ -44,10 +44,10 @@ type workload struct {
 	rollout    turnover // replaces every pod, one after the other
 	slots      []*slot
 	cron       *cron
-	jobLabels  []string // see jobTemplate
-	shared     *volume  // a volume that all its pods mount
-	record     bool     // its pods are needed for a balancer or a shared volume
-	id         int      // index in the cluster
+	jobLabels  cost.Labels // of the pods of every run
+	shared     *volume     // a volume that all its pods mount
+	record     bool        // its pods are needed for a balancer or a shared volume
+	id         int         // index in the cluster
 
 	template atomic.Pointer[template]
 }
@@ -129,11 +129,7 @@ func (s *slot) identity(l life) *pod {
 	switch s.w.kind {
 	case "statefulset":
 		p.name = s.w.name + "-" + strconv.Itoa(s.ordinal)
-		p.labels = s.w.podLabels(map[string]string{
-			"statefulset_kubernetes_io_pod_name": p.name,
-			"controller_revision_hash":           s.w.name + "-" + hexString(mix(s.w.key, uint64(l.gen)), 10),
-			"apps_kubernetes_io_pod_index":       strconv.Itoa(s.ordinal),
-		})
+		p.labels = s.w.templateOf(0).labels
 	case "deployment", "rollout", "replicaset":
 		t := s.w.templateOf(l.gen)
 		p.name = s.w.name + "-" + t.hash + "-" + nameSuffix(h, 5)
@@ -159,15 +155,6 @@ func (w *workload) templateOf(gen int64) *template {
 	h := mix(w.key, uint64(gen)+77)
 	t := &template{gen: gen, hash: nameSuffix(h, 10)}
 	extra := map[string]string{}
-	switch w.kind {
-	case "deployment", "replicaset":
-		extra["pod_template_hash"] = t.hash
-	case "rollout":
-		extra["rollouts_pod_template_hash"] = t.hash
-	case "daemonset":
-		extra["controller_revision_hash"] = hexString(h, 10)
-		extra["pod_template_generation"] = "1"
-	}
 	if _, ok := w.labels["app_kubernetes_io_version"]; ok {
 		extra["app_kubernetes_io_version"] = "v1." + strconv.FormatInt((gen%40+40)%40, 10) + ".0"
 	}
@@ -176,7 +163,9 @@ func (w *workload) templateOf(gen int64) *template {
 	return t
 }
 
-// podLabels joins the template's labels and the pod's own.
+// podLabels joins the workload's labels and a template's own. Labels that name
+// a single pod or rollout are not among them: sources drop them
+// (cost.PerPodLabel).
 func (w *workload) podLabels(extra map[string]string) cost.Labels {
 	m := make(map[string]string, len(w.labels)+len(extra))
 	for k, v := range w.labels {
@@ -223,39 +212,11 @@ func (w *workload) jobPod(r run) (p *pod, controllerKind, controller string) {
 	job := w.name + "-" + strconv.FormatInt(r.scheduled/60, 10)
 	h := mix(w.key, r.key)
 	p = &pod{key: r.key, uid: uuid(h), name: job + "-" + nameSuffix(h, 5)}
-	p.labels = fill(w.jobLabels, uuid(mix(h, 9)), job)
+	p.labels = w.jobLabels
 	if w.cron.owned {
 		return p, "cronjob", w.name
 	}
 	return p, "job", job
-}
-
-// jobTemplate returns the labels of a job's pod in canonical JSON, cut where
-// its UID and its name belong: pieces 1, 3, … say which. A job has labels of
-// its own at each run, and making JSON would be most of the work of an hour.
-func (w *workload) jobTemplate() []string {
-	all := w.podLabels(map[string]string{
-		"batch_kubernetes_io_controller_uid": "@uid@", "batch_kubernetes_io_job_name": "@job@",
-		"controller_uid": "@uid@", "job_name": "@job@",
-	})
-	return strings.Split(string(all), "@")
-}
-
-// fill puts a UID and a name into a job template.
-func fill(template []string, uid, job string) cost.Labels {
-	var b strings.Builder
-	b.Grow(400)
-	for i, piece := range template {
-		switch {
-		case i%2 == 0:
-			b.WriteString(piece)
-		case piece == "uid":
-			b.WriteString(uid)
-		default:
-			b.WriteString(job)
-		}
-	}
-	return cost.Labels(b.String())
 }
 
 // nodeSlot is a place for a node: at each moment at most one machine.
