@@ -28,8 +28,11 @@ function shape(tag, attributes) {
 async function ask(path, params) {
   const resp = await fetch(`../${path}${params ? "?" + new URLSearchParams(params) : ""}`, { headers: { Accept: "application/json" } });
   const body = await resp.json();
-  if (!resp.ok) throw new Error(body.message || resp.statusText);
-  return body;
+  if (resp.ok) return body;
+  const err = new Error(body.message || resp.statusText);
+  err.later = resp.status === 503; // loading: it will do in a moment
+  err.reason = body.reason;
+  throw err;
 }
 
 let currency = "USD";
@@ -78,8 +81,10 @@ function showDays(sets) {
     box.replaceChildren(element("p", "Nothing was measured in this period."));
     return;
   }
-  const w = 1000 / totals.length;
-  const svg = shape("svg", { viewBox: "0 0 1000 150", role: "img", "aria-label": `Cost by day, at most ${money(top)}` });
+  const wide = Math.max(box.clientWidth, 240);
+  const w = wide / totals.length;
+  const every = Math.ceil(totals.length / Math.max(1, Math.floor(wide / 60)));
+  const svg = shape("svg", { viewBox: `0 0 ${wide} 150`, role: "img", "aria-label": `Cost by day, at most ${money(top)}` });
   totals.forEach((v, i) => {
     const h = (v / top) * 120;
     const r = shape("rect", { x: i * w + w * 0.1, y: 130 - h, width: Math.min(w * 0.8, 120), height: h });
@@ -87,7 +92,7 @@ function showDays(sets) {
     t.textContent = `${(starts[i] || "").slice(0, 10)}: ${money(v)}`;
     r.append(t);
     svg.append(r);
-    if (totals.length <= 10 || i % Math.ceil(totals.length / 10) === 0) {
+    if (i % every === 0) {
       const label = shape("text", { x: i * w + w * 0.1, y: 145 });
       label.textContent = (starts[i] || "").slice(5, 10);
       svg.append(label);
@@ -142,7 +147,8 @@ function showNamespaces(rows, total) {
 }
 
 function notice(parts) {
-  const text = parts.filter(Boolean).join(" ");
+  const joined = parts.filter(Boolean).join(" ");
+  const text = joined.charAt(0).toUpperCase() + joined.slice(1);
   $("notice").textContent = text;
   $("notice").hidden = !text;
 }
@@ -202,7 +208,9 @@ async function show() {
       Math.abs(paid - total) > 0.01 && "Workloads and assets do not add up; please report this.",
     ]);
   } catch (err) {
-    if (turn === latest) notice([`The numbers could not be loaded: ${err.message}`]);
+    if (turn !== latest) return;
+    notice([err.later ? `${err.reason || err.message}. This page shows the numbers once they are there.` : `The numbers could not be loaded: ${err.message}`]);
+    if (err.later) setTimeout(() => turn === latest && show(), 3000);
   }
 }
 
