@@ -229,11 +229,12 @@ func (r *assetRun) nodesUsed() (day, hour string) {
 	for i, d := range r.plan.days {
 		days[i] = d.day
 	}
+	// Only nodes run containers; conditions on one side only would keep the
+	// join from being a hash join.
 	table := func(assets, allocs, at, when string) string {
 		return fmt.Sprintf(`(SELECT a.*, coalesce(w.cpu_used, 0) AS cpu_used, coalesce(w.ram_used, 0) AS ram_used
-FROM %s a LEFT JOIN (SELECT %s, cluster, asset_id, sum(cpu_usage_core_hours) AS cpu_used, sum(ram_usage_byte_hours) AS ram_used
-  FROM %s WHERE %s AND kind = 'container' GROUP BY ALL) w
-ON a.%s = w.%s AND a.cluster = w.cluster AND a.asset_id = w.asset_id AND a.type = 'Node') t`, assets, at, allocs, when, at, at)
+FROM (SELECT * FROM %[1]s WHERE %[4]s) a LEFT JOIN (SELECT %[2]s, cluster, asset_id, sum(cpu_usage_core_hours) AS cpu_used, sum(ram_usage_byte_hours) AS ram_used
+  FROM %[3]s WHERE %[4]s AND kind = 'container' GROUP BY ALL) w USING (%[2]s, cluster, asset_id)) t`, assets, at, allocs, when)
 	}
 	return table("asset_day", "alloc_day_container", "day", whenDays(days)), table("asset_hour", "alloc_hour", "hour", whenHours(r.plan.hours))
 }

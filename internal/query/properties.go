@@ -44,14 +44,10 @@ func newPropertyReader(dims []Dimension, exprs []string) *propertyReader {
 			fine = true
 		}
 	}
-	columns := []string{"cluster", "namespace", "controller_kind", "controller"}
-	if fine {
-		columns = append(columns, "node", "pod", "container", "services", "asset_id")
-	}
-	for _, c := range columns {
-		if i := slices.Index(exprs, c); i >= 0 {
-			p.known = append(p.known, knownProperty{c, i})
-		} else {
+	for i, c := range []string{"cluster", "namespace", "controller_kind", "controller", "node", "pod", "container", "services", "asset_id"} {
+		if at := slices.Index(exprs, c); at >= 0 {
+			p.known = append(p.known, knownProperty{c, at})
+		} else if fine || i < 2 {
 			p.computed = append(p.computed, computedProperty{column: c})
 		}
 	}
