@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -153,9 +155,6 @@ func (in *Ingester) checkMeta(m costfile.Meta, k costfile.Key) error {
 		return refusef("the footer says date %q, the key %q", m.Date, k.Day)
 	case m.Currency == "":
 		return refusef("the footer names no currency")
-	case in.currency != "" && m.Currency != in.currency:
-		return refusef("its currency is %s, the fleet's is %s, and different currencies are never added; "+
-			"set the agent's currency to %s, or serve this cluster from a bucket of its own", m.Currency, in.currency, in.currency)
 	}
 	limit := in.cfg.Now().Add(clockSkew)
 	for _, h := range m.Hours {
@@ -167,4 +166,37 @@ func (in *Ingester) checkMeta(m costfile.Meta, k costfile.Key) error {
 		}
 	}
 	return nil
+}
+
+// checkCurrency refuses the fetched objects of another currency than the
+// fleet's. Where nothing has told the fleet's yet, it is that of most of these
+// objects (ties: alphabetical). The caller holds the turn.
+func (in *Ingester) checkCurrency(got []fetched) {
+	if in.currency == "" {
+		votes := map[string]int{}
+		for _, f := range got {
+			if f.err == nil {
+				votes[f.object.Currency]++
+			}
+		}
+		in.currency = mostVotes(votes)
+	}
+	for i, f := range got {
+		if f.err == nil && f.object.Currency != in.currency {
+			_ = os.Remove(f.object.Path)
+			got[i].err = refusef("its currency is %s, the fleet's is %s, and different currencies are never added; "+
+				"set the agent's currency to %s, or serve this cluster from a bucket of its own", f.object.Currency, in.currency, in.currency)
+		}
+	}
+}
+
+// mostVotes returns the key with the largest number, the first by alphabet of
+// several, "" of none.
+func mostVotes(votes map[string]int) (best string) {
+	for _, k := range slices.Sorted(maps.Keys(votes)) {
+		if best == "" || votes[k] > votes[best] {
+			best = k
+		}
+	}
+	return best
 }

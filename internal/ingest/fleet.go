@@ -71,22 +71,17 @@ func (in *Ingester) Fleet(ctx context.Context) ([]ClusterView, error) {
 	for id, d := range days {
 		view(id).Days = d
 	}
-	entries, err := in.store.Ledger(ctx)
+	holdings, refused, err := in.store.Holdings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for i := range entries {
-		o := &entries[i]
+	for id, h := range holdings {
+		v := view(id)
+		v.Objects, v.Bytes, v.Rows = h.Objects, h.Bytes, h.Rows
+	}
+	for _, o := range refused {
 		v := view(o.Cluster)
-		if o.Quarantined {
-			v.Quarantined = append(v.Quarantined, Quarantined{o.Key, o.ETag, o.Reason, time.UnixMicro(o.LoadedUS).UTC()})
-			continue
-		}
-		v.Objects++
-		v.Bytes += o.Bytes
-		if o.Dataset == store.Allocation {
-			v.Rows += o.Rows
-		}
+		v.Quarantined = append(v.Quarantined, Quarantined{o.Key, o.ETag, o.Reason, time.UnixMicro(o.LoadedUS).UTC()})
 	}
 	in.viewMu.Lock()
 	for id, c := range in.clusters {

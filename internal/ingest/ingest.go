@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -88,8 +87,9 @@ type Ingester struct {
 	statusETag  map[string]string        // by cluster
 	ownerETag   map[string]string
 	lastSweep   time.Time
-	hoursFrom   cost.Day // days from here on have hourly rows
-	ensured     map[cost.Day]int64
+	hoursFrom   cost.Day           // days from here on have hourly rows
+	retained    [2]cost.Day        // hoursFrom and the first day of rollups that the store was last cut to
+	ensured     map[cost.Day]int64 // days before hoursFrom that have hourly rows, and their last use
 	currency    string
 
 	// view is what Fleet and Progress read.
@@ -251,7 +251,14 @@ func (in *Ingester) sync(ctx context.Context, now time.Time) (Report, error) {
 			p.Bytes += u.bytes()
 		}
 	})
+	// Before loading: which days have hourly rows must be known after a kill.
+	if err := in.saveSettings(ctx); err != nil {
+		return r, err
+	}
 	if err := in.loadAll(ctx, units, &r); err != nil {
+		return r, err
+	}
+	if err := in.saveSettings(ctx); err != nil {
 		return r, err
 	}
 	return r, in.saveClusters(ctx, now)
@@ -264,24 +271,27 @@ func (in *Ingester) chooseCurrency(ctx context.Context) error {
 		return err
 	}
 	defer in.release()
-	if in.currency == "" {
-		votes := map[string]int{}
-		in.viewMu.Lock()
-		for _, c := range in.clusters {
-			if c.status != nil && c.status.Currency != "" {
-				votes[c.status.Currency]++
-			}
-		}
-		in.viewMu.Unlock()
-		for _, cur := range slices.Sorted(maps.Keys(votes)) {
-			if in.currency == "" || votes[cur] > votes[in.currency] {
-				in.currency = cur
-			}
-		}
-	}
-	if in.currency == "" {
+	if in.currency != "" {
 		return nil
 	}
+	votes := map[string]int{}
+	in.viewMu.Lock()
+	defer in.viewMu.Unlock()
+	for _, c := range in.clusters {
+		if c.status != nil && c.status.Currency != "" {
+			votes[c.status.Currency]++
+		}
+	}
+	in.currency = mostVotes(votes)
+	return nil
+}
+
+// saveSettings keeps for the next process what it must not choose anew.
+func (in *Ingester) saveSettings(ctx context.Context) error {
+	if err := in.acquire(ctx); err != nil {
+		return err
+	}
+	defer in.release()
 	return in.store.SaveSettings(ctx, map[string]string{settingCurrency: in.currency, settingHoursFrom: in.hoursFrom.String()})
 }
 
@@ -299,9 +309,13 @@ func (in *Ingester) retain(ctx context.Context, now time.Time) error {
 			delete(in.ensured, d)
 		}
 	}
+	if in.retained == [2]cost.Day{in.hoursFrom, daysFrom} {
+		return nil
+	}
 	if err := in.store.Retain(ctx, in.hoursFrom, daysFrom, in.ensured); err != nil {
 		return err
 	}
+	in.retained = [2]cost.Day{in.hoursFrom, daysFrom}
 	maps.DeleteFunc(in.loaded, func(_ string, o *store.Object) bool { return !o.Live && o.Day < daysFrom })
 	return nil
 }

@@ -447,6 +447,36 @@ func TestOneClusterAway(t *testing.T) {
 	}
 }
 
+// TestCurrencyOfMost: without a status or a setting, the currency of most
+// objects is the fleet's, and it stays so in a restarted process.
+func TestCurrencyOfMost(t *testing.T) {
+	b, dir := bucket.NewMemory(), t.TempDir()
+	hours := span(today-1, 0, 2)
+	odd := func(cluster, currency string) {
+		m := costfile.Meta{Dataset: costfile.AllocationData, Cluster: cluster, Date: (today - 1).String(), Currency: currency}
+		put(t, b, costfile.DailyKey(costfile.AllocationData, today-1, cluster), object(t, m, hours, allocations(1, cluster, 20, hours...)))
+	}
+	odd("a", "AUD")
+	odd("b", "EUR")
+	odd("c", "EUR")
+	s := open(t, b, dir)
+	if r := s.sync(t); r.Loaded != 2 || r.Quarantined != 1 {
+		t.Fatalf("report %+v", r)
+	}
+	if err := s.st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	odd("d", "AUD")
+	odd("e", "AUD")
+	s = open(t, b, dir)
+	if r := s.sync(t); r.Loaded != 0 || r.Quarantined != 3 {
+		t.Errorf("after a restart: %+v", r)
+	}
+	if q := s.cluster(t, "d").Quarantined; len(q) != 1 || !strings.Contains(q[0].Reason, "its currency is AUD, the fleet's is EUR") {
+		t.Errorf("quarantine %+v", q)
+	}
+}
+
 func TestSyncFailsWithTheBucket(t *testing.T) {
 	s := open(t, listless{bucket.NewMemory()}, t.TempDir())
 	if _, err := s.Sync(t.Context()); !errors.Is(err, bucket.ErrDenied) {

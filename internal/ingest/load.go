@@ -87,6 +87,7 @@ func (in *Ingester) loadFetched(ctx context.Context, units []*unit, got []fetche
 
 // loadTurn is loadFetched for a caller that holds the turn.
 func (in *Ingester) loadTurn(ctx context.Context, units []*unit, got []fetched, r *Report) error {
+	in.checkCurrency(got)
 	objects := map[string]*store.Object{}
 	for _, f := range got {
 		switch {

@@ -59,6 +59,7 @@ func (in *Ingester) plan(ctx context.Context, d discovery, r *Report) ([]*unit, 
 	if err != nil {
 		return nil, err
 	}
+	in.checkCurrency(got)
 	p := planner{in: in, live: map[string]*unit{}, daily: map[string]*unit{}}
 	for _, f := range got {
 		switch {

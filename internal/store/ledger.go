@@ -232,9 +232,11 @@ func (s *Store) Release(ctx context.Context, keys []string) error {
 }
 
 // Ledger reads every entry of the ledger, by key.
-func (s *Store) Ledger(ctx context.Context) ([]Object, error) {
+func (s *Store) Ledger(ctx context.Context) ([]Object, error) { return s.entries(ctx, "") }
+
+func (s *Store) entries(ctx context.Context, where string) ([]Object, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT key, etag, cluster, dataset, coalesce(day - DATE '1970-01-01', 0)::BIGINT, day IS NULL, bytes, rows,
-		total::VARCHAR, generation, state, reason, loaded_us, currency, array_to_string(hours, ',') FROM ledger ORDER BY key, state`)
+		total::VARCHAR, generation, state, reason, loaded_us, currency, array_to_string(hours, ',') FROM ledger `+where+` ORDER BY key, state`)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}

@@ -123,8 +123,22 @@ func (s *Store) Load(ctx context.Context, b Batch) error {
 		if len(l.refused) > 0 {
 			return &RefusedError{Reasons: l.refused}
 		}
-		return l.ledger(ctx, b)
+		if err := l.ledger(ctx, b); err != nil {
+			return err
+		}
+		return l.dropStaged(ctx)
 	})
+}
+
+// dropStaged frees the temporary tables: they would live as long as their
+// connection.
+func (l *loader) dropStaged(ctx context.Context) error {
+	for _, t := range []string{"part", "stale", "take", "piece", "labelset", "node_hour", "share", "rolled", "gone", "touched", "named"} {
+		if err := l.exec(ctx, "DROP TABLE IF EXISTS temp."+t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write runs fn in the writing transaction.
@@ -141,10 +155,11 @@ func (s *Store) write(ctx context.Context, act string, fn func(tx *sql.Tx) error
 		}
 		return errors.Join(fmt.Errorf("%s: %w", act, err), ignoreDone(tx.Rollback()))
 	}
+	s.writing()
+	defer s.writing()
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("%s: commit: %w", act, err)
 	}
-	s.changed()
 	return nil
 }
 

@@ -256,3 +256,34 @@ func (s *Store) CoverageByDay(ctx context.Context) (map[string][]DayCoverage, er
 	}
 	return out, rows.Err()
 }
+
+// Holding is what the ledger has of one cluster.
+type Holding struct {
+	Objects int
+	Bytes   int64
+	Rows    int64 // of the allocation dataset
+}
+
+// Holdings sums the ledger per cluster, and lists the objects in quarantine.
+func (s *Store) Holdings(ctx context.Context) (map[string]Holding, []Object, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT cluster, count(*), sum(bytes)::BIGINT, coalesce(sum(rows) FILTER (dataset = 'allocation'), 0)::BIGINT
+		FROM ledger WHERE state = 'loaded' GROUP BY 1`)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sum the ledger: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]Holding{}
+	for rows.Next() {
+		var id string
+		var h Holding
+		if err := rows.Scan(&id, &h.Objects, &h.Bytes, &h.Rows); err != nil {
+			return nil, nil, fmt.Errorf("sum the ledger: %w", err)
+		}
+		out[id] = h
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fmt.Errorf("sum the ledger: %w", err)
+	}
+	refused, err := s.entries(ctx, "WHERE state = 'quarantined'")
+	return out, refused, err
+}

@@ -45,8 +45,8 @@ type Store struct {
 	labels  labelCache // the writer's
 
 	versionMu sync.Mutex
-	version   string // "" when it must be computed anew
-	writes    int64  // committed writes, so that a stale computation is not kept
+	version   string // DataVersion; "" when it must be computed anew
+	writes    int64  // grows before and after each commit: odd while one is under way
 }
 
 // Open opens the store at cfg.Path, or makes an empty one. A file of another
@@ -207,37 +207,49 @@ func (s *Store) Snapshot(ctx context.Context, fn func(q Querier, version string)
 		return fmt.Errorf("wait for a turn to query: %w", err)
 	}
 	defer s.heavy.Release(1)
+	known, writes := s.knownVersion()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin snapshot: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // reading only
-	version, err := dataVersion(ctx, tx)
-	if err != nil {
-		return err
+	var one int
+	if err := tx.QueryRowContext(ctx, "SELECT 1 FROM layout").Scan(&one); err != nil { // fixes the moment
+		return fmt.Errorf("begin snapshot: %w", err)
 	}
-	return fn(tx, version)
+	if _, now := s.knownVersion(); known == "" || now != writes {
+		if known, err = dataVersion(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return fn(tx, known)
 }
 
 // DataVersion names what the store holds: a hash of the keys and ETags of the
 // objects loaded. Equal data have equal names, in a rebuilt store as well.
 func (s *Store) DataVersion(ctx context.Context) (string, error) {
-	s.versionMu.Lock()
-	version, writes := s.version, s.writes
-	s.versionMu.Unlock()
-	if version != "" {
-		return version, nil
+	known, writes := s.knownVersion()
+	if known != "" {
+		return known, nil
 	}
 	version, err := dataVersion(ctx, s.db)
 	if err != nil {
 		return "", err
 	}
 	s.versionMu.Lock()
-	if s.writes == writes {
+	defer s.versionMu.Unlock()
+	if s.writes == writes && writes%2 == 0 {
 		s.version = version
 	}
-	s.versionMu.Unlock()
 	return version, nil
+}
+
+// knownVersion returns the data version, if it need not be computed, and a
+// number that changes with every write.
+func (s *Store) knownVersion() (version string, writes int64) {
+	s.versionMu.Lock()
+	defer s.versionMu.Unlock()
+	return s.version, s.writes
 }
 
 type rowQuerier interface {
@@ -256,12 +268,12 @@ func dataVersion(ctx context.Context, q rowQuerier) (string, error) {
 	return v, nil
 }
 
-// changed forgets the cached data version after a committed write.
-func (s *Store) changed() {
+// writing is called before and after each commit: it forgets the data version.
+func (s *Store) writing() {
 	s.versionMu.Lock()
+	defer s.versionMu.Unlock()
 	s.version = ""
 	s.writes++
-	s.versionMu.Unlock()
 }
 
 // quote makes a SQL string literal.
