@@ -77,7 +77,7 @@ type Allocation struct {
 
 	TotalEfficiency Number `json:"totalEfficiency" doc:"CPU and RAM efficiency weighted by their cost"`
 
-	RawAllocationOnly *RawAllocation `json:"rawAllocationOnly"`
+	RawAllocationOnly RawAllocation `json:"rawAllocationOnly"`
 	// Proportional asset costs are not computed; clients expect the key.
 	ProportionalAssetResourceCosts *NotComputed              `json:"proportionalAssetResourceCosts"`
 	LBAllocations                  map[string]LBDetail       `json:"lbAllocations"`
@@ -99,6 +99,24 @@ type Properties struct {
 	Annotations          map[string]string `json:"annotations,omitempty"`
 	NamespaceLabels      map[string]string `json:"namespaceLabels,omitempty"`
 	NamespaceAnnotations map[string]string `json:"namespaceAnnotations,omitempty"`
+}
+
+func (p *Properties) appendJSON(b []byte) []byte {
+	o := beginObject(b)
+	o.text("cluster", p.Cluster)
+	o.text("node", p.Node)
+	o.text("container", p.Container)
+	o.text("controller", p.Controller)
+	o.text("controllerKind", p.ControllerKind)
+	o.text("namespace", p.Namespace)
+	o.text("pod", p.Pod)
+	o.list("services", p.Services)
+	o.text("providerID", p.ProviderID)
+	o.labels("labels", p.Labels)
+	o.labels("annotations", p.Annotations)
+	o.labels("namespaceLabels", p.NamespaceLabels)
+	o.labels("namespaceAnnotations", p.NamespaceAnnotations)
+	return o.end()
 }
 
 // GPUAllocation is OpenCost's newer place for GPU averages.
@@ -132,6 +150,16 @@ type RawAllocation struct {
 	CPUCoreUsageMax Number `json:"cpuCoreUsageMax"`
 	RAMByteUsageMax Number `json:"ramByteUsageMax"`
 	GPUUsageMax     Number `json:"gpuUsageMax"`
+}
+
+func (r *RawAllocation) appendJSON(b []byte) []byte {
+	b = append(b, `{"cpuCoreUsageMax":`...)
+	b = r.CPUCoreUsageMax.appendJSON(b)
+	b = append(b, `,"ramByteUsageMax":`...)
+	b = r.RAMByteUsageMax.appendJSON(b)
+	b = append(b, `,"gpuUsageMax":`...)
+	b = r.GPUUsageMax.appendJSON(b)
+	return append(b, '}')
 }
 
 // SharedCostPart is one item of what was shared with a row.
@@ -196,7 +224,7 @@ func allocationJSON(r *query.AllocationRow, w cost.Window, breakdown bool) Alloc
 		RAMCost: amount(&r.RAM, &r.IdleRAM), RAMCostIdle: amount(&r.IdleRAM), RAMEfficiency: Number(d.ramEfficiency),
 
 		SharedCost: amount(&r.Shared, &r.Overhead), TotalCost: amount(r.Total()), TotalEfficiency: Number(d.totalEfficiency),
-		RawAllocationOnly: &RawAllocation{
+		RawAllocationOnly: RawAllocation{
 			CPUCoreUsageMax: Number(float64(r.CPUUsageMax) / micro), RAMByteUsageMax: Number(r.RAMUsageMax),
 		},
 	}
@@ -282,10 +310,10 @@ func derive(r *query.AllocationRow) derived {
 	if r.Kind == cost.KindIdle || strings.HasSuffix(r.Name, cost.IdleName) {
 		return d
 	}
-	cpu, ram := r.CPU.Float(), r.RAM.Float()
+	cpu, ram := units(&r.CPU), units(&r.RAM)
 	d.cpuEfficiency = efficiency(float64(r.CPUUsage), float64(r.CPURequest), cpu)
 	d.ramEfficiency = efficiency(r.RAMUsage, r.RAMRequest, ram)
-	d.gpuEfficiency = efficiency(float64(r.GPUUsage), float64(r.GPURequest), r.GPU.Float())
+	d.gpuEfficiency = efficiency(float64(r.GPUUsage), float64(r.GPURequest), units(&r.GPU))
 	if cpu+ram > 0 {
 		d.totalEfficiency = (d.cpuEfficiency*cpu + d.ramEfficiency*ram) / (cpu + ram)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -180,6 +181,13 @@ func (e *rowEncoder) append(b []byte, row any) ([]byte, error) {
 			b = appendString(b, field.String())
 			continue
 		}
+		switch field.Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Slice:
+			if field.IsNil() {
+				b = append(b, "null"...)
+				continue
+			}
+		}
 		text, err := json.Marshal(field.Interface())
 		if err != nil {
 			return b, err
@@ -203,4 +211,72 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// object helps a value append itself as a JSON object.
+type object struct {
+	b     []byte
+	start int
+}
+
+func beginObject(b []byte) object { return object{append(b, '{'), len(b) + 1} }
+
+func (o *object) key(name string) {
+	if len(o.b) > o.start {
+		o.b = append(o.b, ',')
+	}
+	o.b = append(o.b, '"')
+	o.b = append(o.b, name...) // our own names need no escape
+	o.b = append(o.b, '"', ':')
+}
+
+// text adds a string that is not empty.
+func (o *object) text(name, value string) {
+	if value != "" {
+		o.key(name)
+		o.b = appendString(o.b, value)
+	}
+}
+
+// list adds strings, if there are any.
+func (o *object) list(name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	o.key(name)
+	for i, v := range values {
+		o.b = append(o.b, "[,"[min(i, 1)])
+		o.b = appendString(o.b, v)
+	}
+	o.b = append(o.b, ']')
+}
+
+// labels adds a map, if it holds anything, keys ascending.
+func (o *object) labels(name string, values map[string]string) {
+	if len(values) == 0 {
+		return
+	}
+	o.key(name)
+	keys := make([]string, 0, len(values))
+	for k := range values {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		o.b = append(o.b, "{,"[min(i, 1)])
+		o.b = appendString(o.b, k)
+		o.b = append(o.b, ':')
+		o.b = appendString(o.b, values[k])
+	}
+	o.b = append(o.b, '}')
+}
+
+func (o *object) end() []byte { return append(o.b, '}') }
+
+// units is a sum in units of currency. It is for ratios only.
+func units(s *cost.Sum) float64 {
+	if v := s.Big(); v.IsInt64() {
+		return float64(v.Int64()) / float64(cost.Unit)
+	}
+	return s.Float()
 }
