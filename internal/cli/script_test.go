@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +22,8 @@ import (
 	"github.com/fleetcost/fleetcost/internal/server"
 	"github.com/fleetcost/fleetcost/internal/simulate"
 )
+
+var update = flag.Bool("update", false, "rewrite what the scripts expect")
 
 // now is the servers' clock: the fleet's last push lies 20 minutes back.
 var now = time.Date(2026, 11, 22, 7, 20, 0, 0, time.UTC)
@@ -47,6 +50,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			for k, v := range urls {
 				env.Setenv(k, v)
