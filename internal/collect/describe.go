@@ -140,8 +140,9 @@ func regionOfZone(provider, zone string) string {
 	return ""
 }
 
-// labels returns a label set in canonical spelling, without denied keys, without
-// those that name a single pod (cost.PerPodLabel) and with values capped. allowOnly keeps only what Config.AnnotationAllow names.
+// labels returns a label set in canonical spelling, without denied keys and
+// those that name a single pod (cost.PerPodLabel), and with values capped.
+// allowOnly keeps only what Config.AnnotationAllow names.
 func (in *Integrator) labels(m map[string]string, allowOnly bool) map[string]string {
 	if len(m) == 0 {
 		return nil

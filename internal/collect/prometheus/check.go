@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,11 +103,11 @@ func (s *Source) checkMissing(ctx context.Context, r *collect.CheckReport) error
 		if f.missing == nil {
 			continue
 		}
-		n, err := s.scalar(ctx, fmt.Sprintf("count(last_over_time(%s[10m]))", s.selector(f, "")), at)
+		n, err := s.scalar(ctx, fmt.Sprintf("count(last_over_time(%s[1h]))", s.selector(f, "")), at)
 		if err != nil {
 			return fmt.Errorf("look for %s: %w", f.metric, err)
 		}
-		if n == 0 {
+		if n == 0 && !slices.ContainsFunc(r.Missing, func(m collect.Missing) bool { return m.Metric == f.metric }) {
 			r.Missing = append(r.Missing, collect.Missing{Metric: f.metric, Effect: f.missing.effect, Fix: f.missing.fix})
 		}
 	}
@@ -118,24 +120,8 @@ func (s *Source) checkQuality(ctx context.Context, r *collect.CheckReport) error
 		return nil
 	}
 	at := r.Newest
-	absent := map[string]bool{}
-	for _, m := range r.Missing {
-		absent[m.Metric] = true
-	}
-	// kube-state-metrics exports label metrics without a label unless allowed to.
-	for _, x := range []struct{ metric, match, effect, fix string }{
-		{"kube_node_labels", `label_node_kubernetes_io_instance_type=""`, "the instance type is unknown, so nodes get default prices", "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
-	} {
-		if absent[x.metric] {
-			continue
-		}
-		n, err := s.scalar(ctx, "count(last_over_time("+s.selector(&family{metric: x.metric, match: x.match}, "")+"[10m]))", at)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			r.Missing = append([]collect.Missing{{Metric: x.metric + "{label_node_kubernetes_io_instance_type}", Effect: fmt.Sprintf("on %.0f nodes %s", n, x.effect), Fix: x.fix}}, r.Missing...)
-		}
+	if err := s.checkLabels(ctx, r); err != nil {
+		return err
 	}
 	gap, err := s.scalar(ctx, fmt.Sprintf("3600 / max(count_over_time(%s[1h]))", s.selector(&family{metric: "kube_node_info"}, "")), at)
 	if err != nil {
@@ -148,6 +134,75 @@ func (s *Source) checkQuality(ctx context.Context, r *collect.CheckReport) error
 		r.Warnings = append(r.Warnings, fmt.Sprintf("kube-state-metrics is scraped about every %s but the step is %s, which leaves gaps: raise the step or scrape more often", r.ScrapeInterval, s.cfg.Step))
 	}
 	return nil
+}
+
+// checkLabels looks into the label metrics: kube-state-metrics exports them
+// without a single label of the object unless it is allowed to.
+func (s *Source) checkLabels(ctx context.Context, r *collect.CheckReport) error {
+	absent := map[string]bool{}
+	for _, m := range r.Missing {
+		absent[m.Metric] = true
+	}
+	var found []collect.Missing
+	for i := range s.families {
+		f := &s.families[i]
+		kind := f.metric[strings.LastIndexByte(f.metric, '_')+1:] // labels, annotations, …
+		prefix := strings.TrimSuffix(kind, "s")
+		if f.missing == nil || absent[f.metric] || prefix != "label" && prefix != "annotation" {
+			continue
+		}
+		names, err := s.labelNames(ctx, f, r.Newest)
+		if err != nil {
+			s.log.Debug("label names cannot be listed", "metric", f.metric, "error", err)
+			continue
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, prefix+"_") }) {
+			found = append(found, collect.Missing{Metric: f.metric + "{" + prefix + "_*}", Effect: f.missing.effect, Fix: f.missing.fix})
+		}
+	}
+	if !absent["kube_node_labels"] && len(found) == 0 || len(found) > 0 && !strings.HasPrefix(found[0].Metric, "kube_node_labels") {
+		f := &family{metric: "kube_node_labels", match: `label_node_kubernetes_io_instance_type=""`}
+		n, err := s.scalar(ctx, "count(last_over_time("+s.selector(f, "")+"[10m]))", r.Newest)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			found = append([]collect.Missing{{
+				Metric: "kube_node_labels{label_node_kubernetes_io_instance_type}",
+				Effect: fmt.Sprintf("the instance type of %.0f nodes is unknown, so they get default prices", n),
+				Fix:    "allow the label with --metric-labels-allowlist=nodes=[*], or label the nodes",
+			}}, found...)
+		}
+	}
+	r.Missing = append(found, r.Missing...)
+	names, err := s.labelNames(ctx, &family{metric: "kube_pod_info"}, r.Newest)
+	if err == nil && slices.Contains(names, "exported_pod") {
+		r.Warnings = append(r.Warnings, "kube-state-metrics is scraped without honor_labels: its labels are read as exported_*, but large families cannot be cut by pod; set honor_labels: true")
+	}
+	return nil
+}
+
+// labelNames lists the names of a family's labels in the hour before at.
+func (s *Source) labelNames(ctx context.Context, f *family, at time.Time) ([]string, error) {
+	req, err := s.client.request(ctx, http.MethodGet, "/api/v1/labels", url.Values{
+		"match[]": {s.selector(f, "")}, "start": {seconds(at.Add(-time.Hour))}, "end": {seconds(at)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, readError(resp)
+	}
+	var a struct{ Data []string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(&a); err != nil {
+		return nil, fmt.Errorf("list the labels of %s: %w", f.metric, err)
+	}
+	return a.Data, nil
 }
 
 // scalar returns the value of a query's only series, 0 when there is none. A

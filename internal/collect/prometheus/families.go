@@ -88,17 +88,17 @@ func kubeLabels(l labels, prefix string) map[string]string {
 
 func nodeFamilies() []family {
 	return []family{
+		{metric: "kube_node_labels", mode: hourly, shard: "node",
+			missing: &absence{"instance type, region, zone and spot are unknown, so nodes get default prices", "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
+			add: func(in *collect.Integrator, l labels, pts []sample) {
+				in.Node(l.get("node")).SetLabels(last(pts).t, kubeLabels(l, "label_"))
+			}},
 		{metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{"nodes, and so all cost of CPU, RAM and GPU, will be unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				observe(in, &n.Present, pts)
 				observe(in, n.Info(collect.NodeInfo{ProviderID: l.get("provider_id"), SystemUUID: l.get("system_uuid"),
 					KubeletVersion: l.get("kubelet_version"), InternalIP: l.get("internal_ip")}), pts)
-			}},
-		{metric: "kube_node_labels", mode: hourly, shard: "node",
-			missing: &absence{"instance type, region, zone and spot are unknown, so nodes get default prices", "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
-			add: func(in *collect.Integrator, l labels, pts []sample) {
-				in.Node(l.get("node")).SetLabels(last(pts).t, kubeLabels(l, "label_"))
 			}},
 		{metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{"nodes that reuse a name cannot be told apart, and start at their first sample", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {

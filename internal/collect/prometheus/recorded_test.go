@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/test/servers"
 )
@@ -164,8 +166,8 @@ func TestRealCluster(t *testing.T) {
 	for _, m := range r.Missing {
 		missing = append(missing, m.Metric)
 	}
-	if len(missing) == 0 || missing[0] != "kube_node_labels" {
-		t.Errorf("missing %v, want kube_node_labels first", missing)
+	if d := cmp.Diff([]string{"kube_node_labels"}, missing); d != "" {
+		t.Error(d)
 	}
 	id, err := s.Identity(contextFor(t))
 	if err != nil || id.UID != "kube-system-created-1762283261" {

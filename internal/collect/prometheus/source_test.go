@@ -1,11 +1,14 @@
 package prometheus
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fleetcost/fleetcost/internal/collect"
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
@@ -29,6 +32,8 @@ func smallCluster() *exposition {
 		e.every(`kube_node_status_`+m+`{`+oneNode+`,resource="cpu",unit="core"}`, origin, end, minute, constant(4))
 		e.every(`kube_node_status_`+m+`{`+oneNode+`,resource="memory",unit="byte"}`, origin, end, minute, constant(8<<30))
 	}
+	// As kube-state-metrics exports it unless labels are allowed.
+	e.every(`kube_namespace_labels{namespace="shop"}`, origin, end, minute, constant(1))
 	start, stop := origin.Add(10*minute+30*time.Second), origin.Add(100*minute+20*time.Second)
 	first := origin.Add(11 * minute)
 	running := func(t time.Time) float64 {
@@ -138,11 +143,44 @@ func TestSmallCluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%+v", r)
+		if !r.Oldest.Equal(origin.Add(-time.Hour)) && !r.Oldest.Equal(origin) || !r.Newest.Equal(origin.Add(119*minute)) || r.ScrapeInterval < 58*time.Second || r.ScrapeInterval > minute {
+			t.Errorf("range %s to %s every %s", r.Oldest, r.Newest, r.ScrapeInterval)
+		}
+		if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "clock") || !strings.Contains(r.Backend, "2.") {
+			t.Errorf("%q of %q", r.Warnings, r.Backend)
+		}
+		want := collect.Missing{Metric: "kube_namespace_labels{label_*}", Effect: "labels of namespaces will be empty", Fix: "add --metric-labels-allowlist=namespaces=[*] to kube-state-metrics"}
+		if !slices.Contains(r.Missing, want) {
+			t.Errorf("missing: %v", r.Missing)
+		}
 		id, err := s.Identity(contextFor(t))
+		if err != nil || id.UID != "" || id.Provider != "AWS" || id.Region != "eu-west-1" {
+			t.Errorf("%+v, %v", id, err)
+		}
+	})
+	t.Run("a coarser step", func(t *testing.T) {
+		s := newSource(t, url, func(c *Config) { c.Step = 5 * minute })
+		c := hours(t, s, cost.Window{Start: h, End: h + 1})[h].Containers[0]
+		if want := (cost.Span{Start: 630, End: 3600, Seconds: 2970}); c.Span != want {
+			t.Errorf("span %+v, want %+v", c.Span, want)
+		}
+	})
+	t.Run("the open hour", func(t *testing.T) {
+		u, err := newSource(t, url, nil).Open(contextFor(t), h, origin.Add(30*minute))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%+v", id)
+		if want := (cost.Span{Start: 630, End: 1800, Seconds: 1170}); u.Containers[0].Span != want || u.CoverageSeconds != 1800 || u.Containers[0].Controller != "web" {
+			t.Errorf("coverage %d, %+v", u.CoverageSeconds, u.Containers[0])
+		}
+	})
+	t.Run("a wrong matcher", func(t *testing.T) {
+		s := newSource(t, url, func(c *Config) {
+			c.Matcher, c.Now = `cluster="none"`, func() time.Time { return origin.Add(3 * time.Hour) }
+		})
+		r, err := s.Check(contextFor(t))
+		if err != nil || !r.Newest.IsZero() || !strings.Contains(strings.Join(r.Warnings, " "), `cluster="none"`) {
+			t.Errorf("%+v, %v", r, err)
+		}
 	})
 }
