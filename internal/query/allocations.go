@@ -344,8 +344,8 @@ func (r *allocRun) grouped() error {
 	table := s.dayTable()
 	props := newPropertyReader(r.dims, exprs)
 	for _, c := range props.computed {
-		s.need(c.column)
-		s.values = append(s.values, c.expr())
+		s.need(propertyColumns[c])
+		s.values = append(s.values, props.expr(c))
 	}
 	names := make([]string, len(exprs))
 	return r.e.each(r.ctx, s.sqlFrom(r, table), func(v []any) error {

@@ -189,8 +189,7 @@ type assetRun struct {
 	labels map[int64][]*AssetRow
 }
 
-// sql writes the one statement of an asset question: assets by day or hour,
-// joined with what ran on the nodes, grouped by the dimensions.
+// sql writes the main statement of an asset question.
 func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, props []assetProperty) (string, error) {
 	where, err := b.condition(r.q.Filter.Root)
 	if err != nil {
@@ -204,15 +203,12 @@ func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, 
 	}
 	for _, p := range props {
 		b.need(p.column)
-		values = append(values, single(p.column))
+		values = append(values, onlyText(p.column))
 	}
-	values = append(values, single("price_source"), singleInt("labels_id"), "bool_and(local)", "bool_and(inferred)",
-		sumInt("cpu_used", r.wide), sumFloat("ram_used"))
-	b.need("cpu_used", "ram_used")
-	day, hour := r.nodesUsed()
+	values = append(values, onlyText("price_source"), onlyInt("labels_id"), "bool_and(local)", "bool_and(inferred)")
 	groups := append([]string{"s"}, exprs...)
 	text := "SELECT " + strings.Join(slices.Concat(groups, values), ", ") +
-		"\nFROM (" + r.plan.source(day, hour, b.columns, r.meta.inCurrency()) + ") r"
+		"\nFROM (" + r.plan.source("asset_day", "asset_hour", b.columns, r.meta.inCurrency()) + ") r"
 	if len(b.joins) > 0 {
 		text += "\n" + strings.Join(b.joins, "\n")
 	}
@@ -222,21 +218,65 @@ func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, 
 	return text + "\nGROUP BY " + ordinals(len(groups)), nil
 }
 
-// nodesUsed are the asset tables, each row with the usage of the containers
-// that ran on it.
-func (r *assetRun) nodesUsed() (day, hour string) {
-	days := make([]cost.Day, len(r.plan.days))
-	for i, d := range r.plan.days {
-		days[i] = d.day
+// usedSQL writes the statement for what the containers on the nodes of each
+// group used. A node counts once, in one of its groups, should it change
+// between them within a set.
+func (r *assetRun) usedSQL(exprs []string) (string, error) {
+	b := newTextBuilder(SourceAsset, r.e.cfg.LabelAliases, r.meta)
+	if _, err := b.group(r.dims); err != nil { // for its columns and joins
+		return "", err
 	}
-	// Only nodes run containers; conditions on one side only would keep the
-	// join from being a hash join.
-	table := func(assets, allocs, at, when string) string {
-		return fmt.Sprintf(`(SELECT a.*, coalesce(w.cpu_used, 0) AS cpu_used, coalesce(w.ram_used, 0) AS ram_used
-FROM (SELECT * FROM %[1]s WHERE %[4]s) a LEFT JOIN (SELECT %[2]s, cluster, asset_id, sum(cpu_usage_core_hours) AS cpu_used, sum(ram_usage_byte_hours) AS ram_used
-  FROM %[3]s WHERE %[4]s AND kind = 'container' GROUP BY ALL) w USING (%[2]s, cluster, asset_id)) t`, assets, at, allocs, when)
+	where, err := b.condition(r.q.Filter.Root)
+	if err != nil {
+		return "", err
 	}
-	return table("asset_day", "alloc_day_container", "day", whenDays(days)), table("asset_hour", "alloc_hour", "hour", whenHours(r.plan.hours))
+	scope, _ := scopeOf(r.q.Filter)
+	clusters, err := newTextBuilder(SourceAsset, nil, r.meta).condition(scope)
+	if err != nil {
+		return "", err
+	}
+	b.need("cluster", "asset_id", "type")
+	var picked, names []string
+	for i, x := range exprs {
+		names = append(names, fmt.Sprintf("x%d", i))
+		picked = append(picked, fmt.Sprintf("any_value(%s) AS x%d", x, i))
+	}
+	groups := append([]string{"s"}, names...)
+	return fmt.Sprintf(`SELECT %s, %s, %s
+FROM (SELECT s, cluster, asset_id, sum(cpu_usage_core_hours) AS cpu_used, sum(ram_usage_byte_hours) AS ram_used FROM (%s) w GROUP BY ALL) u
+JOIN (SELECT %s FROM (%s) r %s WHERE %s GROUP BY s, cluster, asset_id) a USING (s, cluster, asset_id)
+GROUP BY %s`,
+		strings.Join(groups, ", "), sumInt("cpu_used", r.wide), sumFloat("ram_used"),
+		r.plan.source("alloc_day_container", "alloc_hour", []string{"cluster", "asset_id", "cpu_usage_core_hours", "ram_usage_byte_hours"}, andAll("kind = 'container'", clusters)),
+		strings.Join(append([]string{"s, cluster, asset_id"}, picked...), ", "),
+		r.plan.source("asset_day", "asset_hour", b.columns, r.meta.inCurrency()), strings.Join(b.joins, " "), andAll("type = 'Node'", where),
+		ordinals(len(groups))), nil
+}
+
+// used adds to the rows what ran on their nodes.
+func (r *assetRun) used(exprs []string, rows map[string]*AssetRow) error {
+	text, err := r.usedSQL(exprs)
+	if err != nil {
+		return err
+	}
+	return r.e.each(r.ctx, text, func(v []any) error {
+		if row := rows[groupID(v[:1+len(exprs)])]; row != nil {
+			row.CPUUsed += integer(v[1+len(exprs)])
+			row.RAMUsed += float(v[2+len(exprs)])
+		}
+		return nil
+	})
+}
+
+// groupID names a group of a statement by its set and values.
+func groupID(v []any) string {
+	var b strings.Builder
+	fmt.Fprint(&b, integer(v[0]))
+	for _, x := range v[1:] {
+		b.WriteByte(0)
+		b.WriteString(textOf(x))
+	}
+	return b.String()
 }
 
 func (r *assetRun) grouped() error {
@@ -257,7 +297,8 @@ func (r *assetRun) grouped() error {
 		return err
 	}
 	names := make([]string, len(exprs))
-	return r.e.each(r.ctx, text, func(v []any) error {
+	rows := map[string]*AssetRow{}
+	err = r.e.each(r.ctx, text, func(v []any) error {
 		for i := range names {
 			names[i] = textOf(v[1+i])
 		}
@@ -267,30 +308,41 @@ func (r *assetRun) grouped() error {
 			name = nameOf(key)
 		}
 		row := r.row(int(integer(v[0])), key, name, own)
+		rows[groupID(v[:1+len(exprs)])] = row
 		v = v[1+len(exprs):]
-		row.Start, row.End = micros(integer(v[0])), micros(integer(v[1]))
+		row.widen(v[0], v[1])
 		v = v[2:]
 		for i, m := range measures {
 			m.add(row, v[i])
 		}
 		v = v[len(measures):]
 		for i, p := range props {
-			if s, ok := oneValue(v[3*i:]); ok {
-				*p.to(&row.Props) = s
-			}
+			*p.to(&row.Props) = textOf(v[i])
 		}
-		v = v[3*len(props):]
-		if s, ok := oneValue(v); ok {
-			row.PriceSource = s
-		}
-		if id := integer(v[3]); id != 0 && integer(v[4]) == integer(v[5]) {
+		v = v[len(props):]
+		row.PriceSource = textOf(v[0])
+		if id := integer(v[1]); id != 0 {
 			r.labels[id] = append(r.labels[id], row)
 		}
-		row.Props.Local, _ = v[6].(bool)
-		row.Props.Inferred, _ = v[7].(bool)
-		row.CPUUsed, row.RAMUsed = integer(v[8]), float(v[9])
+		row.Props.Local, _ = v[2].(bool)
+		row.Props.Inferred, _ = v[3].(bool)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return r.used(exprs, rows)
+}
+
+// widen extends a row's span.
+func (row *AssetRow) widen(startUS, endUS any) {
+	start, end := micros(integer(startUS)), micros(integer(endUS))
+	if row.Start.IsZero() || start.Before(row.Start) {
+		row.Start = start
+	}
+	if end.After(row.End) {
+		row.End = end
+	}
 }
 
 // row makes a row. Assets of one name are told apart by a number, so that

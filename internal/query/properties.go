@@ -7,28 +7,30 @@ import (
 	"strings"
 )
 
+// propertyColumns are the columns whose value all rows behind an answer row
+// may have in common, and, last, the one that is a number.
+var propertyColumns = [...]string{
+	"cluster", "namespace", "controller_kind", "controller", "node", "pod", "container", "services", "asset_id", "labels_id",
+}
+
+const (
+	propCluster = iota
+	propNamespace
+	propControllerKind
+	propController
+	propNode
+	propPod
+	propContainer
+	propServices
+	propAsset
+	propLabels
+)
+
 // propertyReader tells where the properties of a row come from: from the
 // dimensions it is grouped by, or from columns computed beside its measures.
 type propertyReader struct {
-	known    []knownProperty
-	computed []computedProperty
-}
-
-type knownProperty struct {
-	column string
-	at     int // index into the values of the group expressions
-}
-
-type computedProperty struct {
-	column  string
-	integer bool
-}
-
-func (c computedProperty) expr() string {
-	if c.integer {
-		return singleInt(c.column)
-	}
-	return single(c.column)
+	known    [][2]int // property, index into the values of the group expressions
+	computed []int    // properties, in the order of their columns
 }
 
 // newPropertyReader chooses the columns. Those that only a workload can have
@@ -44,61 +46,77 @@ func newPropertyReader(dims []Dimension, exprs []string) *propertyReader {
 			fine = true
 		}
 	}
-	for i, c := range []string{"cluster", "namespace", "controller_kind", "controller", "node", "pod", "container", "services", "asset_id"} {
+	for i, c := range propertyColumns {
 		if at := slices.Index(exprs, c); at >= 0 {
-			p.known = append(p.known, knownProperty{c, at})
-		} else if fine || i < 2 {
-			p.computed = append(p.computed, computedProperty{column: c})
+			p.known = append(p.known, [2]int{i, at})
+		} else if fine || i <= propNamespace {
+			p.computed = append(p.computed, i)
 		}
-	}
-	if fine {
-		p.computed = append(p.computed, computedProperty{"labels_id", true})
 	}
 	return p
 }
 
-// propertyTable holds, for each row of an answer in the making, the values
-// seen of its properties.
-type propertyTable map[*AllocationRow]map[string]propertyValue
-
-type propertyValue struct {
-	text    string
-	id      int64
-	several bool
+// expr is the one value of a property in a group, NULL where there are
+// several.
+func (p *propertyReader) expr(property int) string {
+	if property == propLabels {
+		return onlyInt(propertyColumns[property])
+	}
+	return onlyText(propertyColumns[property])
 }
+
+// rowProperties are the values seen of the properties of a row.
+type rowProperties struct {
+	seen    [len(propertyColumns)]bool
+	several [len(propertyColumns)]bool
+	text    [len(propertyColumns)]string
+	labels  int64
+}
+
+// propertyTable holds the properties of the rows of an answer in the making.
+type propertyTable map[*AllocationRow]*rowProperties
 
 // merge takes in the properties of one more part of a row.
 func (t propertyTable) merge(row *AllocationRow, p *propertyReader, group []string, computed []any) {
-	seen, old := t[row]
-	if !old {
-		seen = make(map[string]propertyValue, len(p.known)+len(p.computed))
-		t[row] = seen
+	props := t[row]
+	if props == nil {
+		props = &rowProperties{}
+		t[row] = props
 	}
-	note := func(column string, v propertyValue) {
-		if was, ok := seen[column]; ok && (was.several || was.text != v.text || was.id != v.id) {
-			v = propertyValue{several: true}
+	note := func(i int, text string, labels int64, several bool) {
+		switch {
+		case several || props.seen[i] && (props.text[i] != text || i == propLabels && props.labels != labels):
+			props.several[i] = true
+		case i == propLabels:
+			props.labels = labels
+		default:
+			props.text[i] = text
 		}
-		seen[column] = v
+		props.seen[i] = true
 	}
 	for _, k := range p.known {
-		note(k.column, propertyValue{text: group[k.at]})
+		note(k[0], group[k[1]], 0, false)
 	}
-	for i, c := range p.computed {
-		v := computed[3*i : 3*i+3]
-		pv := propertyValue{several: integer(v[1]) != integer(v[2])}
-		switch {
-		case pv.several:
-		case c.integer:
-			pv.id = integer(v[0])
-		default:
-			pv.text = textOf(v[0])
+	for i, property := range p.computed {
+		v := computed[i]
+		if property == propLabels {
+			note(property, "", integer(v), v == nil)
+		} else {
+			note(property, textOf(v), 0, v == nil)
 		}
-		note(c.column, pv)
 	}
 }
 
-// fill writes the properties of the rows of an answer and reads their labels
-// and provider IDs.
+// only returns a property's value, "" where there are several.
+func (p *rowProperties) only(i int) string {
+	if p.several[i] {
+		return ""
+	}
+	return p.text[i]
+}
+
+// fillProperties writes the properties of the rows of an answer and reads
+// their labels and provider IDs.
 func (r *allocRun) fillProperties(rows []*AllocationRow) error {
 	labels := map[int64][]*AllocationRow{}
 	assets := map[string][]*AllocationRow{}
@@ -108,16 +126,16 @@ func (r *allocRun) fillProperties(rows []*AllocationRow) error {
 			continue
 		}
 		p := &row.Props
-		p.Cluster, p.Namespace = seen["cluster"].text, seen["namespace"].text
-		p.ControllerKind, p.Controller = seen["controller_kind"].text, seen["controller"].text
-		p.Node, p.Pod, p.Container = seen["node"].text, seen["pod"].text, seen["container"].text
-		if s := seen["services"].text; s != "" {
+		p.Cluster, p.Namespace = seen.only(propCluster), seen.only(propNamespace)
+		p.ControllerKind, p.Controller = seen.only(propControllerKind), seen.only(propController)
+		p.Node, p.Pod, p.Container = seen.only(propNode), seen.only(propPod), seen.only(propContainer)
+		if s := seen.only(propServices); s != "" {
 			p.Services = strings.Split(s, ",")
 		}
-		if id := seen["labels_id"].id; id != 0 {
-			labels[id] = append(labels[id], row)
+		if !seen.several[propLabels] && seen.labels != 0 {
+			labels[seen.labels] = append(labels[seen.labels], row)
 		}
-		if a := seen["asset_id"].text; a != "" && p.Cluster != "" {
+		if a := seen.only(propAsset); a != "" && p.Cluster != "" {
 			assets[a] = append(assets[a], row)
 		}
 	}

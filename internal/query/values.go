@@ -31,7 +31,7 @@ func integer(v any) int64 {
 	case int8:
 		return int64(v)
 	case uint64:
-		return int64(v) //nolint:gosec // a bit pattern, see oneValue
+		return int64(v) //nolint:gosec // the store holds no number this large
 	case uint32:
 		return int64(v)
 	case *big.Int:
@@ -65,11 +65,6 @@ func addMoney(to *cost.Sum, v any) {
 	default:
 		to.Add(cost.Money(integer(v)))
 	}
-}
-
-// oneValue reads the three columns of single.
-func oneValue(v []any) (string, bool) {
-	return textOf(v[0]), integer(v[1]) == integer(v[2])
 }
 
 func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }
