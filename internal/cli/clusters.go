@@ -111,6 +111,9 @@ func listClusters(ctx context.Context, env *Env, r *remote) error {
 }
 
 func clustersTable(env *Env, f *fleet, wide bool) {
+	if len(f.Clusters) == 0 {
+		fmt.Fprintln(env.Stdout, "no cluster has pushed yet; run fleetcost-agent in a cluster, with the storage config of this server")
+	}
 	header := []string{"CLUSTER", "STATE", "LAST PUSH", "LAST HOUR", "PROBLEMS"}
 	if wide {
 		header = append(header, "PROVIDER", "REGION", "SOURCE", "AGENT", "OWNER")
@@ -130,7 +133,9 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 		t.AppendRow(append(row, fmt.Sprintf("%d/%d", k.HoursPresent, k.HoursExpected), ratio(k.HoursPresent, k.HoursExpected),
 			group(strconv.FormatInt(k.Rows, 10)), share))
 	}
-	t.Render()
+	if len(f.Clusters) > 0 {
+		t.Render()
+	}
 	for _, q := range f.Quarantine {
 		fmt.Fprintf(env.Stdout, "\nquarantined: %s: %s\n", q.Key, q.Reason)
 	}

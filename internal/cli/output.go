@@ -164,7 +164,11 @@ func showMeta(w io.Writer, m *meta, shown int) {
 	if m.RowCount > shown {
 		rows = fmt.Sprintf("%d of %d rows", shown, m.RowCount)
 	}
-	fmt.Fprintf(w, "\n%s, %s to %s (UTC), %s\n", m.Currency, m.Window.Start, m.Window.End, rows)
+	currency := m.Currency
+	if currency == "" {
+		currency = "no currency yet"
+	}
+	fmt.Fprintf(w, "\n%s, %s to %s (UTC), %s\n", currency, m.Window.Start, m.Window.End, rows)
 	fmt.Fprintln(w, completeness(m))
 }
 

@@ -40,12 +40,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script. $SERVER has two days of two clusters,
-// complete; $LATER sees the same bucket six hours later, when both are silent.
+// complete; $LATER sees the same bucket six hours later, when both are silent;
+// $EMPTY sees a bucket without anything.
 func TestScripts(t *testing.T) {
 	b := fill(t)
 	urls := map[string]string{
 		"SERVER": start(t, b, func() time.Time { return now }),
 		"LATER":  start(t, b, func() time.Time { return now.Add(6 * time.Hour) }),
+		"EMPTY":  start(t, bucket.NewMemory(), func() time.Time { return now }),
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

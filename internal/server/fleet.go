@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -25,12 +27,36 @@ const (
 )
 
 // fleet is the API's view of ingest and of the retirements.
-type fleet struct{ s *Server }
+type fleet struct {
+	s *Server
+
+	// What ingest knows changes with every look at the bucket; reading it costs
+	// a pass over the ledger, so it is kept from one look to the next.
+	mu    sync.Mutex
+	after *lastSync
+	views []ingest.ClusterView
+}
+
+// clusters returns what ingest knows. The caller must not change it.
+func (f *fleet) clusters(ctx context.Context) ([]ingest.ClusterView, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := f.s.last.Load()
+	if last != nil && last == f.after {
+		return f.views, nil
+	}
+	views, err := f.s.ingest.Fleet(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("describe the fleet: %w", err)
+	}
+	f.after, f.views = last, views
+	return views, nil
+}
 
 // Fleet implements httpapi.Fleet.
 func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 	s := f.s
-	views, err := s.ingest.Fleet(ctx)
+	views, err := f.clusters(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +99,7 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 
 // Retire implements httpapi.Fleet.
 func (f *fleet) Retire(ctx context.Context, id string, at time.Time) (known bool, err error) {
-	views, err := f.s.ingest.Fleet(ctx)
+	views, err := f.clusters(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -128,12 +154,10 @@ func coverDays(c *httpapi.ClusterStatus, days []store.DayCoverage, expected cost
 	all := expected.Days()
 	for _, d := range days {
 		have[d.Day] = d
-		if !slices.Contains(all, d.Day) {
-			all = append(all, d.Day)
-		}
+		all = append(all, d.Day)
 	}
 	slices.Sort(all)
-	for _, day := range all {
+	for _, day := range slices.Compact(all) {
 		d := have[day]
 		first := day.FirstHour()
 		want := expected.Intersect(cost.Window{Start: first, End: first + 24}).Hours()

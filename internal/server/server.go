@@ -139,7 +139,7 @@ func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
 		return nil, fmt.Errorf("open the web page: %w", err)
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Questions: engine, Fleet: &fleet{s}, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
+		Questions: engine, Fleet: &fleet{s: s}, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
 		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {
@@ -162,6 +162,10 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Add("ingest", s.follow)
 	g.Add("progress", s.showProgress)
 	s.logger.Info("listening", "address", s.Addr().String(), "bucket", s.bucket.String(), "version", s.cfg.Build.Version)
+	if a, ok := s.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		s.logger.Warn("the API has no login: whoever reaches this address reads all costs and can retire clusters; put a proxy with authentication in front",
+			"address", s.Addr().String())
+	}
 	err := g.Run()
 	return errors.Join(err, s.close())
 }

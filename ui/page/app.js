@@ -202,6 +202,7 @@ async function show() {
     $("version").textContent = `fleetcost ${fleet.version || ""}, data ${meta.dataVersion.slice(0, 12)}`;
     $("csv").href = `../allocation?${new URLSearchParams({ window, aggregate: "namespace", accumulate: "true", idle: "true", includeOverhead: "true", shareIdle: String(share), format: "csv" })}`;
     notice([
+      !fleet.clusters.length && "No cluster has pushed yet: run fleetcost-agent in a cluster, with the storage config of this server.",
       fleet.syncError && `The bucket cannot be read: ${fleet.syncError}.`,
       mixed && "New data is arriving; the parts of this page may be of different versions.",
       namespaces.warning && `${namespaces.warning}.`,
