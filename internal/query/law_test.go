@@ -110,10 +110,22 @@ func ask(t interface{ Fatalf(string, ...any) }, tb testing.TB, e *query.Engine, 
 	return a
 }
 
+// The laws of docs/model.md, on one seeded fleet.
+func TestLaws(t *testing.T) {
+	f := newFleet(t, 1)
+	for name, check := range map[string]func(*testing.T, *fleet){
+		"AgainstReference":  checkAgainstReference,
+		"OneScopeOneTotal":  checkOneScopeOneTotal,
+		"SplittingAWindow":  checkSplittingAWindow,
+		"PartsOfAPartition": checkPartsOfAPartition,
+	} {
+		t.Run(name, func(t *testing.T) { check(t, f) })
+	}
+}
+
 // The engine and the reference give the same rows and amounts, to the last
 // nano-unit, whatever is asked.
-func TestAgainstReference(t *testing.T) {
-	f := newFleet(t, 1)
+func checkAgainstReference(t *testing.T, f *fleet) {
 	e := f.engine(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt, t, f)
@@ -195,8 +207,7 @@ func total(a *query.AllocationAnswer) int64 {
 
 // One scope has one total, whatever the aggregation, the step and the way sets
 // are merged; and nothing shared or hidden from view changes it.
-func TestOneScopeOneTotal(t *testing.T) {
-	f := newFleet(t, 2)
+func checkOneScopeOneTotal(t *testing.T, f *fleet) {
 	e := f.engine(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWindow(rt, f)
@@ -221,8 +232,7 @@ func TestOneScopeOneTotal(t *testing.T) {
 
 // Cutting a window at an hour and adding the parts gives each row what the
 // whole gives it, shared idle included.
-func TestSplittingAWindow(t *testing.T) {
-	f := newFleet(t, 3)
+func checkSplittingAWindow(t *testing.T, f *fleet) {
 	e := f.engine(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt, t, f)
@@ -275,8 +285,7 @@ func sumOf(m map[string]int64) int64 {
 }
 
 // A filter and its negation part the whole, idle and overhead included.
-func TestPartsOfAPartition(t *testing.T) {
-	f := newFleet(t, 4)
+func checkPartsOfAPartition(t *testing.T, f *fleet) {
 	e := f.engine(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt, t, f)
