@@ -55,12 +55,12 @@ func margin(step time.Duration) time.Duration {
 // it in any order, any number of times with the same facts, then call Finish
 // once. It is not safe for concurrent use.
 type Integrator struct {
-	cfg            Config
-	step           int64 // ms
-	start, end     int64 // the hour, ms since the epoch; end is not after Until
-	lo, hi         int64 // with margins
-	seen           []bool
-	kubernetesSeen []bool // steps in which the API objects were seen, not only the kubelets
+	cfg         Config
+	step        int64 // ms
+	start, end  int64 // the hour, ms since the epoch; end is not after Until
+	lo, hi      int64 // with margins
+	seen        []bool
+	objectsSeen []bool // steps in which the API's objects were seen, not only the kubelets
 
 	pods       map[PodKey]*Pod
 	nodes      map[string]*Node
@@ -106,7 +106,7 @@ func NewIntegrator(cfg Config) (*Integrator, error) {
 		in.hi = min(in.hi, max(u, in.start))
 	}
 	n := (to.UnixMilli() - in.lo) / in.step
-	in.seen, in.kubernetesSeen = make([]bool, n), make([]bool, n)
+	in.seen, in.objectsSeen = make([]bool, n), make([]bool, n)
 	return in, nil
 }
 
@@ -129,15 +129,16 @@ func (in *Integrator) Note(s *Series, v float64) {
 	}
 }
 
-// ObserveRunning is Observe for Container.Running. It also marks the step as
-// one in which the cluster's objects were seen, so that the absence of a
-// container in it means that it did not run.
-func (in *Integrator) ObserveRunning(c *Container, t int64, v float64) {
+// ObserveObject is Observe for what an exporter of the API's objects says: that
+// a container runs (Container.Running) or that a node, volume or service exists.
+// It also marks the step as one in which the objects were seen, so that the
+// absence of any in it means that it was not there.
+func (in *Integrator) ObserveObject(s *Series, t int64, v float64) {
 	if t < in.lo || t >= in.hi {
 		return
 	}
-	in.Observe(&c.Running, t, v)
-	in.kubernetesSeen[(t-in.lo)/in.step] = true
+	in.Observe(s, t, v)
+	in.objectsSeen[(t-in.lo)/in.step] = true
 }
 
 // ObserveMemory is Observe for Cgroup.RAM; it also keeps the greatest value of

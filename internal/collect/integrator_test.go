@@ -49,7 +49,7 @@ func every(in *Integrator, s *Series, from, to int, v float64) {
 
 func running(in *Integrator, c *Container, from, to int, v float64) {
 	for t := from; t < to; t += 60 {
-		in.ObserveRunning(c, ms(t), v)
+		in.ObserveObject(&c.Running, ms(t), v)
 	}
 }
 
@@ -421,6 +421,39 @@ func TestFargateSizes(t *testing.T) {
 	}
 }
 
+// TestExporterAway loses kube-state-metrics for ten minutes while the kubelets
+// are heard: what they measure ran, on a node that was there. Later one of two
+// exporters is away.
+func TestExporterAway(t *testing.T) {
+	in := newIntegrator(t, Config{})
+	n := in.Node("n1")
+	c, gone := in.Container(web, "app"), in.Container(PodKey{"shop", "gone", "u2"}, "app")
+	in.Pod(web).Node = "n1"
+	for s := 0; s < 3720; s += 60 {
+		g := in.Cgroup(CgroupKey{"shop", "web", "u1", "app", "x"})
+		in.ObserveMemory(g, ms(s+5), 100)
+		if s < 600 || s >= 1200 {
+			in.ObserveObject(&n.Present, ms(s), 1)
+			in.Observe(n.Info(NodeInfo{ProviderID: "p"}), ms(s), 1)
+			in.Observe(&n.CPUCapacity, ms(s), 2)
+			if s < 1800 || s >= 2400 {
+				in.ObserveObject(&c.Running, ms(s), 1)
+			}
+		}
+		if s < 600 {
+			in.ObserveObject(&gone.Running, ms(s), 1)
+		}
+	}
+	u := in.Finish()
+	full := cost.Span{End: 3600, Seconds: 3600}
+	if u.CoverageSeconds != 3600 || len(u.Nodes) != 1 || u.Nodes[0].Span != full || u.Nodes[0].CPUCapacity != 3600*2e6 {
+		t.Errorf("coverage %d, nodes %+v", u.CoverageSeconds, u.Nodes)
+	}
+	if len(u.Containers) != 2 || u.Containers[0].Span != (cost.Span{End: 600, Seconds: 600}) || u.Containers[1].Span != full {
+		t.Errorf("containers %+v", u.Containers)
+	}
+}
+
 func TestLabels(t *testing.T) {
 	in := newIntegrator(t, Config{AnnotationAllow: []string{"example.com/owner"}, LabelDeny: []string{"secret*", "pod-template-hash"}, ValueCap: 4})
 	alive(in)
@@ -545,7 +578,7 @@ func drawFacts(t *rapid.T) []fact {
 			request := rapid.Float64Range(0, 2).Draw(t, "request")
 			series("running", from, to, func() float64 { return float64(rapid.IntRange(0, 4).Draw(t, "on")) }, func(in *Integrator, s int64, v float64) {
 				c := in.Container(k, name)
-				in.ObserveRunning(c, s, min(v, 1))
+				in.ObserveObject(&c.Running, s, min(v, 1))
 				in.Observe(&c.Started, s, start)
 				in.Observe(&c.CPURequest, s, request)
 				in.Observe(&c.RAMRequest, s, request*1e9)

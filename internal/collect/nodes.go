@@ -122,10 +122,14 @@ func (in *Integrator) machinesOf(name string, n *Node, covered spans) []*machine
 		provider string
 	}
 	evidence := in.sampled(&n.Present)
+	sampled := make([]bool, len(in.seen))
+	for _, p := range n.Present.points {
+		sampled[(p.t-in.lo)/in.step] = true
+	}
 	steps := make([]step, len(in.seen))
 	providers := map[int64]string{}
 	for i := range steps {
-		if !evidence(i) {
+		if !sampled[i] {
 			continue
 		}
 		from := in.lo + int64(i)*in.step
@@ -140,15 +144,22 @@ func (in *Integrator) machinesOf(name string, n *Node, covered spans) []*machine
 	var order []string
 	ids := make([]string, len(steps))
 	created := map[string]int64{}
+	previous := -1
 	for i, st := range steps {
-		if !evidence(i) {
+		if !sampled[i] {
 			continue
 		}
 		id := cmp.Or(st.provider, providers[st.created], strconv.FormatInt(st.created, 10))
+		for j := previous + 1; previous >= 0 && j < i && ids[previous] == id; j++ {
+			if evidence(j) {
+				ids[j] = id // presumed between two sightings of one machine
+			}
+		}
 		if ids[i] = id; !slices.Contains(order, id) {
 			order = append(order, id)
 			created[id] = st.created
 		}
+		previous = i
 	}
 	var out []*machine
 	for _, id := range order {

@@ -33,11 +33,20 @@ func (in *Integrator) existence(covered spans, evidence func(i int) bool, startO
 
 func unknownEdge(int) int64 { return 0 }
 
-// sampled returns the evidence of a series: a step with a sample.
+// sampled returns the evidence that an object exists: a step with a sample, and
+// those between two such in which no object at all was seen. The exporter was
+// away then, or its scrape fell just beyond the step; if the kubelets were heard
+// the step is covered, and what they measured ran on something.
 func (in *Integrator) sampled(s *Series) func(int) bool {
 	seen := make([]bool, len(in.seen))
+	previous := -1
 	for _, p := range s.points {
-		seen[(p.t-in.lo)/in.step] = true
+		i := int((p.t - in.lo) / in.step)
+		seen[i] = true
+		for j := previous + 1; previous >= 0 && j < i; j++ {
+			seen[j] = !in.objectsSeen[j]
+		}
+		previous = i
 	}
 	return func(i int) bool { return seen[i] }
 }
@@ -53,7 +62,7 @@ func (in *Integrator) since(s *Series) func(int) int64 {
 	}
 }
 
-// runs returns when a container ran within the window.
+// runsOf returns when a container ran within the window.
 func (in *Integrator) runsOf(p *Pod, c *Container, covered spans) spans {
 	n := len(in.seen)
 	state := make([]int8, n) // 1 ran, -1 did not, 0 unknown
@@ -64,13 +73,18 @@ func (in *Integrator) runsOf(p *Pod, c *Container, covered spans) spans {
 			state[i] = 1
 		}
 	}
-	// Where the cluster's objects were not seen, or never held this container
-	// (an ephemeral one), the kubelet's word counts.
-	known := !c.Running.Empty()
+	// The kubelet's word counts where the API's objects were not seen, where they
+	// never held this container (an ephemeral one), and between two sightings of
+	// it (one of several exporters was away).
+	first, last := n, -1
+	if pts := c.Running.points; len(pts) > 0 {
+		first, last = int((pts[0].t-in.lo)/in.step), int((pts[len(pts)-1].t-in.lo)/in.step)
+	}
 	for _, g := range c.cgroups {
 		for _, s := range []*Series{&g.CPU, &g.RAM} {
 			for _, pt := range s.points {
-				if i := (pt.t - in.lo) / in.step; state[i] == 0 && (!known || !in.kubernetesSeen[i]) {
+				i := int((pt.t - in.lo) / in.step)
+				if state[i] == 0 && (last < 0 || !in.objectsSeen[i] || first < i && i < last) {
 					state[i] = 1
 				}
 			}

@@ -61,6 +61,14 @@ func observe(in *collect.Integrator, s *collect.Series, pts []sample) {
 	}
 }
 
+// observeObject is observe for what tells that an object exists or runs.
+func observeObject(in *collect.Integrator, s *collect.Series, pts []sample) {
+	s.Grow(len(pts))
+	for _, p := range pts {
+		in.ObserveObject(s, p.t, p.v)
+	}
+}
+
 // observeLevel feeds what holds from one sample to the next, such as a
 // request: of equal values in a row the first and the last say all.
 func observeLevel(in *collect.Integrator, s *collect.Series, pts []sample) {
@@ -96,7 +104,7 @@ func nodeFamilies() []family {
 		{metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{"nodes, and so all cost of CPU, RAM and GPU, will be unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
-				observe(in, &n.Present, pts)
+				observeObject(in, &n.Present, pts)
 				observe(in, n.Info(collect.NodeInfo{ProviderID: l.get("provider_id"), SystemUUID: l.get("system_uuid"),
 					KubeletVersion: l.get("kubelet_version"), InternalIP: l.get("internal_ip")}), pts)
 			}},
@@ -224,10 +232,7 @@ func containerFamilies() []family {
 		return func(in *collect.Integrator, l labels, pts []sample) {
 			c := in.Container(pod(l), l.get("container"))
 			c.Init = c.Init || init
-			c.Running.Grow(len(pts))
-			for _, p := range pts {
-				in.ObserveRunning(c, p.t, p.v)
-			}
+			observeObject(in, &c.Running, pts)
 		}
 	}
 	resources := func(limit bool) func(*collect.Integrator, labels, []sample) {

@@ -86,7 +86,7 @@ func volumeFamilies() []family {
 		{metric: "kube_persistentvolume_capacity_bytes", mode: raw, shard: "persistentvolume",
 			missing: &absence{"volumes and their cost are unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
-				observe(in, &in.Volume(l.get("persistentvolume")).Capacity, pts)
+				observeObject(in, &in.Volume(l.get("persistentvolume")).Capacity, pts)
 			}},
 		{metric: "kube_persistentvolume_created", mode: hourly, shard: "persistentvolume",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
@@ -167,7 +167,7 @@ func serviceFamilies() []family {
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				s := service(in, l)
 				s.LoadBalancer = true
-				observe(in, &s.Present, pts)
+				observeObject(in, &s.Present, pts)
 			}},
 		{metric: "kube_service_created", mode: hourly, shard: "service",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
