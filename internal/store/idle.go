@@ -21,8 +21,8 @@ var resources = []string{"cpu", "ram", "gpu"}
 // so the shares add up to I exactly and each is within one nano-unit of its
 // exact part. The order is that of assets, then of rows in the file, which the
 // format fixes, so equal objects give equal shares. Idle rows keep I where
-// T is zero. One running sum per cluster serves both: a node's is the cluster's
-// less what stood before the node.
+// T is zero. One running sum per node serves both: a cluster's is the node's
+// and what stood before the node.
 //
 // verify has left the sums per file, hour and asset in piece.
 func (l *loader) shareIdle(ctx context.Context, src *source) error {
@@ -56,50 +56,53 @@ func (l *loader) activeResources(ctx context.Context) (map[string]bool, error) {
 }
 
 // groupSQL makes the table node_hour: per file, hour taken and asset a number
-// g, the cluster-hour's number h, and for each resource T and I of the node
-// (t_, i_) and of the cluster (ct_, ci_), and the cluster's costs before the
-// node (off_).
+// g, and for each resource T and I of the node (t_, i_) and of the cluster (ct_,
+// ci_), and the cluster's costs before the node (off_).
 func groupSQL(src *source) string {
 	var inner, outer strings.Builder
 	for _, r := range resources {
-		for _, v := range []string{"t_", "i_"} {
-			fmt.Fprintf(&inner, ", (p.%[1]s::DECIMAL(38,9) * 1000000000)::HUGEINT::%[2]s AS %[1]s", v+r, src.sumType())
+		for _, v := range []string{"t_" + r, "i_" + r} {
+			expr := src.integer("p."+v, nano)
+			if src.wide {
+				expr = "(p." + v + "::DECIMAL(38,9) * 1000000000)::HUGEINT" // a sum may exceed 64 bits
+			}
+			fmt.Fprintf(&inner, ", %s::%s AS %s", expr, src.sumType(), v)
 		}
 		fmt.Fprintf(&outer, ", (sum(t_%[1]s) OVER before - t_%[1]s)::%[2]s AS off_%[1]s, (sum(t_%[1]s) OVER whole)::%[2]s AS ct_%[1]s, (sum(i_%[1]s) OVER whole)::%[2]s AS ci_%[1]s", r, src.sumType())
 	}
 	return `CREATE OR REPLACE TEMP TABLE node_hour AS SELECT *` + outer.String() + ` FROM (
-		SELECT p.fi, p.window_start, p.asset_id, take.hour,
+		SELECT p.fi, p.window_start, p.asset_id,
 			(row_number() OVER (ORDER BY p.fi, p.window_start, p.asset_id))::INTEGER AS g,
 			(dense_rank() OVER (ORDER BY p.fi, p.window_start))::INTEGER AS h` + inner.String() + `
 		FROM piece p JOIN take ON take.fi = p.fi AND take.us = epoch_us(p.window_start))
 		WINDOW before AS (PARTITION BY h ORDER BY g ROWS UNBOUNDED PRECEDING), whole AS (PARTITION BY h)`
 }
 
-// shareSQL makes the table share from src and node_hour.
+// shareSQL makes the table share from src and node_hour. Only what is summed
+// goes through the window, which sorts; the rest is joined to its result.
 func shareSQL(src *source, active map[string]bool) string {
-	var base, running, final strings.Builder
+	var base, running, given, kept strings.Builder
 	for _, r := range resources {
 		if !active[r] {
 			continue
 		}
-		fmt.Fprintf(&base, `, CASE WHEN kind = 'container' THEN %s ELSE 0 END::%[3]s AS v_%[2]s,
-			CASE WHEN kind = 'idle' THEN %[1]s ELSE 0 END AS own_%[2]s, t_%[2]s, i_%[2]s, off_%[2]s, ct_%[2]s, ci_%[2]s`,
-			src.integer(r+"_cost", nano), r, src.sumType())
-		fmt.Fprintf(&running, ", sum(v_%[1]s) OVER w AS c_%[1]s", r)
+		fmt.Fprintf(&base, ", %s::%s AS v_%s", src.integer(r+"_cost", nano), src.sumType(), r)
+		fmt.Fprintf(&running, ", v_%[1]s, sum(v_%[1]s) OVER w AS c_%[1]s", r)
 		for _, by := range []struct{ name, t, i, c string }{
-			{"node", "t_" + r, "i_" + r, "(c_" + r + " - off_" + r + ")"},
-			{"cluster", "ct_" + r, "ci_" + r, "c_" + r},
+			{"node", "t_" + r, "i_" + r, "c_" + r},
+			{"cluster", "ct_" + r, "ci_" + r, "(off_" + r + " + c_" + r + ")"},
 		} {
-			fmt.Fprintf(&final, `, (CASE WHEN own_%[1]s > 0 THEN CASE WHEN %[2]s = 0 THEN own_%[1]s ELSE 0 END
-				WHEN v_%[1]s > 0 THEN (%[3]s) - (%[4]s) ELSE 0 END)::BIGINT AS idle_%[1]s_by_%[5]s`,
-				r, by.t, cumulative(by.c, by.i, by.t), cumulative("("+by.c+" - v_"+r+")", by.i, by.t), by.name)
+			fmt.Fprintf(&given, ", (CASE WHEN v_%[1]s > 0 THEN (%[2]s) - (%[3]s) ELSE 0 END)::BIGINT AS idle_%[1]s_by_%[4]s",
+				r, cumulative(by.c, by.i, by.t), cumulative("("+by.c+" - v_"+r+")", by.i, by.t), by.name)
+			fmt.Fprintf(&kept, ", CASE WHEN kind = 'idle' AND %s = 0 THEN %s ELSE 0 END", by.t, src.integer(r+"_cost", nano))
 		}
 	}
-	return `CREATE OR REPLACE TEMP TABLE share AS SELECT rk` + final.String() + ` FROM (
-		SELECT *` + running.String() + ` FROM (
-			SELECT rk, rn, g, h` + base.String() + `
-			FROM src JOIN node_hour n ON n.fi = src.fi AND n.window_start = src.window_start AND n.asset_id = src.asset_id)
-		WINDOW w AS (PARTITION BY h ORDER BY g, rn ROWS UNBOUNDED PRECEDING))`
+	const join = " FROM src JOIN node_hour n ON n.fi = src.fi AND n.window_start = src.window_start AND n.asset_id = src.asset_id"
+	return `CREATE OR REPLACE TEMP TABLE share AS
+		SELECT rk` + given.String() + ` FROM (
+			SELECT rk, g` + running.String() + ` FROM (SELECT rk, rn, g` + base.String() + join + ` WHERE kind = 'container')
+			WINDOW w AS (PARTITION BY g ORDER BY rn ROWS UNBOUNDED PRECEDING)) JOIN node_hour USING (g)
+		UNION ALL SELECT rk` + kept.String() + join + ` WHERE kind <> 'container'`
 }
 
 // cumulative is round(i·c/t) in SQL, exactly i at the end, and never falling as
