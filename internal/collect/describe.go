@@ -25,8 +25,10 @@ var (
 	regionLabels       = []string{"topology_kubernetes_io_region", "failure_domain_beta_kubernetes_io_region"}
 	zoneLabels         = []string{"topology_kubernetes_io_zone", "failure_domain_beta_kubernetes_io_zone"}
 	instanceTypeLabels = []string{"node_kubernetes_io_instance_type", "beta_kubernetes_io_instance_type"}
-	nodePoolLabels     = []string{"karpenter_sh_nodepool", "karpenter_sh_provisioner_name", "eks_amazonaws_com_nodegroup",
-		"alpha_eksctl_io_nodegroup_name", "cloud_google_com_gke_nodepool", "kubernetes_azure_com_agentpool", "agentpool"}
+	nodePoolLabels     = []string{
+		"karpenter_sh_nodepool", "karpenter_sh_provisioner_name", "eks_amazonaws_com_nodegroup",
+		"alpha_eksctl_io_nodegroup_name", "cloud_google_com_gke_nodepool", "kubernetes_azure_com_agentpool", "agentpool",
+	}
 	gpuModelLabels = []string{"nvidia_com_gpu_product", "cloud_google_com_gke_accelerator", "karpenter_k8s_aws_instance_gpu_name", "amd_com_gpu_product_name"}
 )
 

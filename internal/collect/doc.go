@@ -22,7 +22,7 @@
 //
 //	in, err := collect.NewIntegrator(collect.Config{Hour: h, Step: time.Minute})
 //	c := in.Container(collect.PodKey{Namespace: "shop", Pod: "web-0", UID: "u"}, "app")
-//	in.Observe(&c.Running, ms, 1)
+//	in.ObserveObject(&c.Running, ms, 1)
 //	usage := in.Finish()
 //
 // An Integrator holds one hour of one cluster; its memory follows the number

@@ -564,7 +564,7 @@ func drawFacts(t *rapid.T) []fact {
 	}
 	series := func(name string, from, to int64, v func() float64, f func(in *Integrator, t int64, v float64)) {
 		for s := from; s < to; s += rapid.Int64Range(20_000, 90_000).Draw(t, name+" interval") {
-			x, s := v(), s
+			x := v()
 			fs = append(fs, func(in *Integrator) { f(in, s, x) })
 		}
 	}

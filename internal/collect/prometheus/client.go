@@ -277,17 +277,27 @@ type metrics struct {
 
 func newMetrics(reg prom.Registerer) (*metrics, error) {
 	m := &metrics{
-		queries: prom.NewCounterVec(prom.CounterOpts{Name: "fleetcost_prometheus_queries_total",
-			Help: "Queries sent to the Prometheus source, by endpoint and result."}, []string{"endpoint", "result"}),
-		samples: prom.NewCounter(prom.CounterOpts{Name: "fleetcost_prometheus_samples_total",
-			Help: "Samples read from the Prometheus source."}),
-		retries: prom.NewCounter(prom.CounterOpts{Name: "fleetcost_prometheus_retries_total",
-			Help: "Queries to the Prometheus source that were tried again."}),
-		seconds: prom.NewHistogramVec(prom.HistogramOpts{Name: "fleetcost_prometheus_query_seconds",
+		queries: prom.NewCounterVec(prom.CounterOpts{
+			Name: "fleetcost_prometheus_queries_total",
+			Help: "Queries sent to the Prometheus source, by endpoint and result.",
+		}, []string{"endpoint", "result"}),
+		samples: prom.NewCounter(prom.CounterOpts{
+			Name: "fleetcost_prometheus_samples_total",
+			Help: "Samples read from the Prometheus source.",
+		}),
+		retries: prom.NewCounter(prom.CounterOpts{
+			Name: "fleetcost_prometheus_retries_total",
+			Help: "Queries to the Prometheus source that were tried again.",
+		}),
+		seconds: prom.NewHistogramVec(prom.HistogramOpts{
+			Name:    "fleetcost_prometheus_query_seconds",
 			Help:    "Time from the sending of a query to the end of its answer.",
-			Buckets: []float64{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120}}, []string{"endpoint"}),
-		hours: prom.NewCounter(prom.CounterOpts{Name: "fleetcost_prometheus_hours_total",
-			Help: "Hours integrated from the Prometheus source."}),
+			Buckets: []float64{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120},
+		}, []string{"endpoint"}),
+		hours: prom.NewCounter(prom.CounterOpts{
+			Name: "fleetcost_prometheus_integrated_total",
+			Help: "Hours of usage integrated from the Prometheus source.",
+		}),
 	}
 	if reg == nil {
 		return m, nil

@@ -342,7 +342,7 @@ func (d *decoder) number() error {
 			return d.r.UnreadByte()
 		}
 		if d.buf = append(d.buf, b); len(d.buf) > 64 {
-			return fmt.Errorf("number of more than 64 characters")
+			return errors.New("number of more than 64 characters")
 		}
 	}
 }

@@ -37,8 +37,10 @@ const accelerators = `nvidia_com_.+|amd_com_gpu|gpu_intel_com_.+|habana_ai_gaudi
 // families lists all that is read, the most needed first.
 func families() []family {
 	var out []family
-	for _, group := range [][]family{nodeFamilies(), podFamilies(), containerFamilies(), usageFamilies(),
-		volumeFamilies(), serviceFamilies(), priceFamilies()} {
+	for _, group := range [][]family{
+		nodeFamilies(), podFamilies(), containerFamilies(), usageFamilies(),
+		volumeFamilies(), serviceFamilies(), priceFamilies(),
+	} {
 		out = append(out, group...)
 	}
 	return out
@@ -96,23 +98,32 @@ func kubeLabels(l labels, prefix string) map[string]string {
 
 func nodeFamilies() []family {
 	return []family{
-		{metric: "kube_node_labels", mode: hourly, shard: "node",
+		{
+			metric: "kube_node_labels", mode: hourly, shard: "node",
 			missing: &absence{"instance type, region, zone and spot are unknown, so nodes get default prices", "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Node(l.get("node")).SetLabels(last(pts).t, kubeLabels(l, "label_"))
-			}},
-		{metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{"nodes, and so all cost of CPU, RAM and GPU, will be unknown", ksmFix},
+			},
+		},
+		{
+			metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{"nodes, and so all cost of CPU, RAM and GPU, will be unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				observeObject(in, &n.Present, pts)
-				observe(in, n.Info(collect.NodeInfo{ProviderID: l.get("provider_id"), SystemUUID: l.get("system_uuid"),
-					KubeletVersion: l.get("kubelet_version"), InternalIP: l.get("internal_ip")}), pts)
-			}},
-		{metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{"nodes that reuse a name cannot be told apart, and start at their first sample", ksmFix},
+				observe(in, n.Info(collect.NodeInfo{
+					ProviderID: l.get("provider_id"), SystemUUID: l.get("system_uuid"),
+					KubeletVersion: l.get("kubelet_version"), InternalIP: l.get("internal_ip"),
+				}), pts)
+			},
+		},
+		{
+			metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{"nodes that reuse a name cannot be told apart, and start at their first sample", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeLevel(in, &in.Node(l.get("node")).Created, pts)
-			}},
-		{metric: "kube_node_status_capacity", match: `resource=~"cpu|memory|` + accelerators + `"`, mode: raw, shard: "node",
+			},
+		},
+		{
+			metric: "kube_node_status_capacity", match: `resource=~"cpu|memory|` + accelerators + `"`, mode: raw, shard: "node",
 			missing: &absence{"nodes have no size, so no cost", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
@@ -126,8 +137,10 @@ func nodeFamilies() []family {
 						observeLevel(in, n.GPUCapacity(r), pts)
 					}
 				}
-			}},
-		{metric: "kube_node_status_allocatable", match: `resource=~"cpu|memory"`, mode: raw, shard: "node",
+			},
+		},
+		{
+			metric: "kube_node_status_allocatable", match: `resource=~"cpu|memory"`, mode: raw, shard: "node",
 			missing: &absence{"the part of a node that the system reserves is not shown apart", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
@@ -136,14 +149,17 @@ func nodeFamilies() []family {
 				} else {
 					observeLevel(in, &n.RAMAllocatable, pts)
 				}
-			}},
-		{metric: "container_fs_limit_bytes", match: `id="/",device=~"/dev/.+",device!~"/dev/(shm|mapper/loop|loop).*"`, mode: hourly,
+			},
+		},
+		{
+			metric: "container_fs_limit_bytes", match: `id="/",device=~"/dev/.+",device!~"/dev/(shm|mapper/loop|loop).*"`, mode: hourly,
 			missing: &absence{"boot disks have no size, so no cost", cadvisorFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				if name := kubeletNode(l); name != "" {
 					in.Note(in.Node(name).Disk(l.get("device")), last(pts).v)
 				}
-			}},
+			},
+		},
 	}
 }
 
@@ -169,7 +185,8 @@ func podFamilies() []family {
 		}
 	}
 	return []family{
-		{metric: "kube_pod_info", mode: hourly, shard: "pod", missing: &absence{"pods cannot be placed on nodes, so their cost is unknown", ksmFix},
+		{
+			metric: "kube_pod_info", mode: hourly, shard: "pod", missing: &absence{"pods cannot be placed on nodes, so their cost is unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				p := in.Pod(pod(l))
 				collect.Prefer(&p.Node, l.get("node"))
@@ -178,46 +195,65 @@ func podFamilies() []family {
 				if p.OwnerName == "" {
 					p.OwnerKind, p.OwnerName = l.get("created_by_kind"), l.get("created_by_name")
 				}
-			}},
-		{metric: "kube_pod_owner", match: `owner_is_controller="true"`, mode: hourly, shard: "pod", missing: &absence{"controllers come from kube_pod_info only", ksmFix},
+			},
+		},
+		{
+			metric: "kube_pod_owner", match: `owner_is_controller="true"`, mode: hourly, shard: "pod", missing: &absence{"controllers come from kube_pod_info only", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				p := in.Pod(pod(l))
 				p.OwnerKind, p.OwnerName = l.get("owner_kind"), l.get("owner_name")
-			}},
+			},
+		},
 		{metric: "kube_replicaset_owner", mode: hourly, shard: "replicaset", missing: &absence{"pods of a Deployment are shown under their ReplicaSet", ksmFix}, add: owner("replicaset", "replicaset")},
 		{metric: "kube_job_owner", mode: hourly, shard: "job_name", add: owner("job", "job_name")},
-		{metric: "kube_pod_labels", mode: hourly, shard: "pod",
+		{
+			metric: "kube_pod_labels", mode: hourly, shard: "pod",
 			missing: &absence{"labels will be empty", "add --metric-labels-allowlist=pods=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Pod(pod(l)).SetLabels(last(pts).t, kubeLabels(l, "label_"))
-			}},
-		{metric: "kube_namespace_labels", mode: hourly, shard: "namespace",
+			},
+		},
+		{
+			metric: "kube_namespace_labels", mode: hourly, shard: "namespace",
 			missing: &absence{"labels of namespaces will be empty", "add --metric-labels-allowlist=namespaces=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.SetNamespaceLabels(l.get("namespace"), last(pts).t, kubeLabels(l, "label_"))
-			}},
-		{metric: "kube_pod_annotations", mode: hourly, shard: "pod", when: wantsAnnotations,
-			missing: &absence{"annotations will be empty", "add --metric-annotations-allowlist=pods=[…] to kube-state-metrics"}, add: podAnnotations},
-		{metric: "kube_pod_annotations", match: `annotation_capacity_provisioned!=""`, mode: hourly, shard: "pod",
-			when: func(c Config) bool { return !wantsAnnotations(c) }, add: podAnnotations},
-		{metric: "kube_namespace_annotations", mode: hourly, shard: "namespace", when: wantsAnnotations,
+			},
+		},
+		{
+			metric: "kube_pod_annotations", mode: hourly, shard: "pod", when: wantsAnnotations,
+			missing: &absence{"annotations will be empty", "add --metric-annotations-allowlist=pods=[…] to kube-state-metrics"}, add: podAnnotations,
+		},
+		{
+			metric: "kube_pod_annotations", match: `annotation_capacity_provisioned!=""`, mode: hourly, shard: "pod",
+			when: func(c Config) bool { return !wantsAnnotations(c) }, add: podAnnotations,
+		},
+		{
+			metric: "kube_namespace_annotations", mode: hourly, shard: "namespace", when: wantsAnnotations,
 			missing: &absence{"annotations of namespaces will be empty", "add --metric-annotations-allowlist=namespaces=[…] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.SetNamespaceAnnotations(l.get("namespace"), last(pts).t, kubeLabels(l, "annotation_"))
-			}},
-		{metric: "kube_pod_completion_time", mode: hourly, shard: "pod",
+			},
+		},
+		{
+			metric: "kube_pod_completion_time", mode: hourly, shard: "pod",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				p := in.Pod(pod(l))
 				p.Completed = max(p.Completed, last(pts).v)
-			}},
-		{metric: "kube_pod_overhead_cpu_cores", mode: hourly, shard: "pod",
+			},
+		},
+		{
+			metric: "kube_pod_overhead_cpu_cores", mode: hourly, shard: "pod",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Note(&in.Pod(pod(l)).OverheadCPU, last(pts).v)
-			}},
-		{metric: "kube_pod_overhead_memory_bytes", mode: hourly, shard: "pod",
+			},
+		},
+		{
+			metric: "kube_pod_overhead_memory_bytes", mode: hourly, shard: "pod",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Note(&in.Pod(pod(l)).OverheadRAM, last(pts).v)
-			}},
+			},
+		},
 	}
 }
 
@@ -256,20 +292,28 @@ func containerFamilies() []family {
 	const requested = `resource=~"cpu|memory|` + accelerators + `"`
 	const limited = `resource=~"cpu|memory"`
 	return []family{
-		{metric: "kube_pod_container_status_running", mode: raw, shard: "pod",
-			missing: &absence{"containers count as running where the kubelets measured them", ksmFix}, add: running(false)},
+		{
+			metric: "kube_pod_container_status_running", mode: raw, shard: "pod",
+			missing: &absence{"containers count as running where the kubelets measured them", ksmFix}, add: running(false),
+		},
 		{metric: "kube_pod_init_container_status_running", mode: raw, shard: "pod", add: running(true)},
-		{metric: "kube_pod_container_state_started", mode: raw, shard: "pod",
+		{
+			metric: "kube_pod_container_state_started", mode: raw, shard: "pod",
 			missing: &absence{"containers begin and end at whole steps", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeLevel(in, &in.Container(pod(l), l.get("container")).Started, pts)
-			}},
-		{metric: "kube_pod_container_status_last_terminated_timestamp", mode: raw, shard: "pod",
+			},
+		},
+		{
+			metric: "kube_pod_container_status_last_terminated_timestamp", mode: raw, shard: "pod",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeLevel(in, &in.Container(pod(l), l.get("container")).Terminated, pts)
-			}},
-		{metric: "kube_pod_container_resource_requests", match: requested, mode: raw, shard: "pod",
-			missing: &absence{"requests are unknown: containers cost only what they use", ksmFix}, add: resources(false)},
+			},
+		},
+		{
+			metric: "kube_pod_container_resource_requests", match: requested, mode: raw, shard: "pod",
+			missing: &absence{"requests are unknown: containers cost only what they use", ksmFix}, add: resources(false),
+		},
 		{metric: "kube_pod_container_resource_limits", match: limited, mode: raw, shard: "pod", add: resources(true)},
 		{metric: "kube_pod_init_container_resource_requests", match: requested, mode: raw, shard: "pod", add: resources(false)},
 		{metric: "kube_pod_init_container_resource_limits", match: limited, mode: raw, shard: "pod", add: resources(true)},

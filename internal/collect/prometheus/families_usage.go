@@ -26,13 +26,17 @@ func usageFamilies() []family {
 	const containers = `container!="",container!="POD"`
 	cgroup := func(in *collect.Integrator, l labels) *collect.Cgroup {
 		id := cmp.Or(l.get("id"), l.get("name"))
-		return in.Cgroup(collect.CgroupKey{Namespace: l.get("namespace"), Pod: l.get("pod"),
-			UID: cgroupPod(l.get("id")), Container: l.get("container"), ID: id})
+		return in.Cgroup(collect.CgroupKey{
+			Namespace: l.get("namespace"), Pod: l.get("pod"),
+			UID: cgroupPod(l.get("id")), Container: l.get("container"), ID: id,
+		})
 	}
 	network := func(receive bool) func(*collect.Integrator, labels, []sample) {
 		return func(in *collect.Integrator, l labels, pts []sample) {
-			n := in.Network(collect.NetworkKey{Namespace: l.get("namespace"), Pod: l.get("pod"),
-				UID: cgroupPod(l.get("id")), ID: l.get("id"), Interface: l.get("interface")})
+			n := in.Network(collect.NetworkKey{
+				Namespace: l.get("namespace"), Pod: l.get("pod"),
+				UID: cgroupPod(l.get("id")), ID: l.get("id"), Interface: l.get("interface"),
+			})
 			if receive {
 				observe(in, &n.Receive, pts)
 			} else {
@@ -42,10 +46,13 @@ func usageFamilies() []family {
 	}
 	const sandboxes = `pod!="",interface!="lo"`
 	return []family{
-		{metric: "container_cpu_usage_seconds_total", match: containers + `,cpu=~"total|"`, mode: raw, shard: "pod",
+		{
+			metric: "container_cpu_usage_seconds_total", match: containers + `,cpu=~"total|"`, mode: raw, shard: "pod",
 			missing: &absence{"use of CPU is unknown: containers cost what they request", cadvisorFix},
-			add:     func(in *collect.Integrator, l labels, pts []sample) { observe(in, &cgroup(in, l).CPU, pts) }},
-		{metric: "container_memory_working_set_bytes", match: containers, mode: raw, shard: "pod",
+			add:     func(in *collect.Integrator, l labels, pts []sample) { observe(in, &cgroup(in, l).CPU, pts) },
+		},
+		{
+			metric: "container_memory_working_set_bytes", match: containers, mode: raw, shard: "pod",
 			missing: &absence{"use of memory is unknown: containers cost what they request", cadvisorFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				g := cgroup(in, l)
@@ -53,11 +60,16 @@ func usageFamilies() []family {
 				for _, p := range pts {
 					in.ObserveMemory(g, p.t, p.v)
 				}
-			}},
-		{metric: "container_network_receive_bytes_total", match: sandboxes, mode: raw, shard: "pod",
-			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(true)},
-		{metric: "container_network_transmit_bytes_total", match: sandboxes, mode: raw, shard: "pod",
-			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(false)},
+			},
+		},
+		{
+			metric: "container_network_receive_bytes_total", match: sandboxes, mode: raw, shard: "pod",
+			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(true),
+		},
+		{
+			metric: "container_network_transmit_bytes_total", match: sandboxes, mode: raw, shard: "pod",
+			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(false),
+		},
 		{metric: "DCGM_FI_PROF_GR_ENGINE_ACTIVE", mode: raw, shard: "pod", add: gpuUse(1)},
 		{metric: "DCGM_FI_DEV_GPU_UTIL", mode: raw, shard: "pod", add: gpuUse(0.01)},
 	}
@@ -73,8 +85,10 @@ func gpuUse(scale float64) func(*collect.Integrator, labels, []sample) {
 		if l.get("pod") == "" || l.get("container") == "" {
 			return
 		}
-		s := in.GPUUsage(collect.GPUKey{Namespace: l.get("namespace"), Pod: l.get("pod"), Container: l.get("container"),
-			Device: cmp.Or(l.get("UUID"), l.get("gpu")) + "/" + l.get("GPU_I_ID")})
+		s := in.GPUUsage(collect.GPUKey{
+			Namespace: l.get("namespace"), Pod: l.get("pod"), Container: l.get("container"),
+			Device: cmp.Or(l.get("UUID"), l.get("gpu")) + "/" + l.get("GPU_I_ID"),
+		})
 		for _, p := range pts {
 			in.Observe(s, p.t, p.v*scale)
 		}
@@ -83,37 +97,51 @@ func gpuUse(scale float64) func(*collect.Integrator, labels, []sample) {
 
 func volumeFamilies() []family {
 	return []family{
-		{metric: "kube_persistentvolume_capacity_bytes", mode: raw, shard: "persistentvolume",
+		{
+			metric: "kube_persistentvolume_capacity_bytes", mode: raw, shard: "persistentvolume",
 			missing: &absence{"volumes and their cost are unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeObject(in, &in.Volume(l.get("persistentvolume")).Capacity, pts)
-			}},
-		{metric: "kube_persistentvolume_created", mode: hourly, shard: "persistentvolume",
+			},
+		},
+		{
+			metric: "kube_persistentvolume_created", mode: hourly, shard: "persistentvolume",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Note(&in.Volume(l.get("persistentvolume")).Created, last(pts).v)
-			}},
-		{metric: "kube_persistentvolume_info", mode: hourly, shard: "persistentvolume",
-			missing: &absence{"volumes that share a disk, and shared or local volumes, are not recognised", ksmFix}, add: volumeInfo},
-		{metric: "kube_persistentvolume_labels", mode: hourly, shard: "persistentvolume",
+			},
+		},
+		{
+			metric: "kube_persistentvolume_info", mode: hourly, shard: "persistentvolume",
+			missing: &absence{"volumes that share a disk, and shared or local volumes, are not recognised", ksmFix}, add: volumeInfo,
+		},
+		{
+			metric: "kube_persistentvolume_labels", mode: hourly, shard: "persistentvolume",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Volume(l.get("persistentvolume")).SetLabels(last(pts).t, kubeLabels(l, "label_"))
-			}},
-		{metric: "kube_persistentvolume_claim_ref", mode: hourly, shard: "persistentvolume",
+			},
+		},
+		{
+			metric: "kube_persistentvolume_claim_ref", mode: hourly, shard: "persistentvolume",
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				in.Volume(l.get("persistentvolume")).SetClaim(cmp.Or(l.get("claim_namespace"), l.get("namespace")), l.get("name"))
-			}},
-		{metric: "kube_persistentvolumeclaim_info", mode: hourly, shard: "persistentvolumeclaim",
+			},
+		},
+		{
+			metric: "kube_persistentvolumeclaim_info", mode: hourly, shard: "persistentvolumeclaim",
 			missing: &absence{"volumes cannot be matched to claims", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				c := in.Claim(l.get("namespace"), l.get("persistentvolumeclaim"))
 				collect.Prefer(&c.Volume, l.get("volumename"))
 				collect.Prefer(&c.StorageClass, l.get("storageclass"))
-			}},
-		{metric: "kube_pod_spec_volumes_persistentvolumeclaims_info", mode: hourly, shard: "pod",
+			},
+		},
+		{
+			metric: "kube_pod_spec_volumes_persistentvolumeclaims_info", mode: hourly, shard: "pod",
 			missing: &absence{"volumes cannot be charged to pods and stay unmounted", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				in.Pod(pod(l)).Mount(l.get("persistentvolumeclaim"))
-			}},
+			},
+		},
 	}
 }
 
@@ -163,30 +191,41 @@ func serviceFamilies() []family {
 		return in.Service(l.get("namespace"), l.get("service"))
 	}
 	return []family{
-		{metric: "kube_service_spec_type", match: `type="LoadBalancer"`, mode: raw, shard: "service",
+		{
+			metric: "kube_service_spec_type", match: `type="LoadBalancer"`, mode: raw, shard: "service",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				s := service(in, l)
 				s.LoadBalancer = true
 				observeObject(in, &s.Present, pts)
-			}},
-		{metric: "kube_service_created", mode: hourly, shard: "service",
+			},
+		},
+		{
+			metric: "kube_service_created", mode: hourly, shard: "service",
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Note(&service(in, l).Created, last(pts).v)
-			}},
-		{metric: "kube_service_status_load_balancer_ingress", mode: hourly, shard: "service",
+			},
+		},
+		{
+			metric: "kube_service_status_load_balancer_ingress", mode: hourly, shard: "service",
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				service(in, l).AddAddress(cmp.Or(l.get("hostname"), l.get("ip")))
-			}},
-		{metric: "kube_service_info", mode: hourly, shard: "service",
+			},
+		},
+		{
+			metric: "kube_service_info", mode: hourly, shard: "service",
 			missing: &absence{"services and load balancers are unknown", ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				service(in, l).SetRequestedAddress(l.get("load_balancer_ip"))
-			}},
-		{metric: "kube_endpoint_address", mode: hourly, shard: "endpoint",
+			},
+		},
+		{
+			metric: "kube_endpoint_address", mode: hourly, shard: "endpoint",
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				in.Service(l.get("namespace"), l.get("endpoint")).AddPodIP(l.get("ip"))
-			}},
-		{metric: "kube_endpointslice_endpoints", match: `targetref_kind="Pod"`, mode: hourly, shard: "endpointslice",
+			},
+		},
+		{
+			metric: "kube_endpointslice_endpoints", match: `targetref_kind="Pod"`, mode: hourly, shard: "endpointslice",
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				// A slice is named after its service and five random characters.
 				name := l.get("endpointslice")
@@ -194,11 +233,14 @@ func serviceFamilies() []family {
 					name = name[:i]
 				}
 				in.Service(l.get("namespace"), name).AddPod(l.get("targetref_name"))
-			}},
-		{metric: "service_selector_labels", mode: hourly, shard: "service",
+			},
+		},
+		{
+			metric: "service_selector_labels", mode: hourly, shard: "service",
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				service(in, l).SetSelector(kubeLabels(l, "label_"))
-			}},
+			},
+		},
 	}
 }
 
@@ -216,21 +258,27 @@ func priceFamilies() []family {
 		{metric: "node_ram_hourly_cost", mode: raw, add: node(func(n *collect.Node) *collect.Series { return &n.PriceRAM })},
 		{metric: "node_gpu_hourly_cost", mode: raw, add: node(func(n *collect.Node) *collect.Series { return &n.PriceGPU })},
 		{metric: "kubecost_node_is_spot", mode: raw, add: node(func(n *collect.Node) *collect.Series { return &n.Spot })},
-		{metric: "pv_hourly_cost", mode: hourly,
+		{
+			metric: "pv_hourly_cost", mode: hourly,
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				if name := cmp.Or(l.get("persistentvolume"), l.get("volumename")); name != "" {
 					in.Note(&in.Volume(name).Price, last(pts).v)
 				}
-			}},
-		{metric: "kubecost_load_balancer_cost", mode: raw,
+			},
+		},
+		{
+			metric: "kubecost_load_balancer_cost", mode: raw,
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				s := in.Service(l.get("namespace"), l.get("service_name"))
 				s.LoadBalancer = true
 				s.AddAddress(l.get("ingress_ip"))
 				observe(in, &s.Price, pts)
 				observe(in, &s.Present, pts)
-			}},
-		{metric: "kubecost_cluster_management_cost", mode: hourly,
-			add: func(in *collect.Integrator, _ labels, pts []sample) { in.SetManagementPrice(last(pts).v) }},
+			},
+		},
+		{
+			metric: "kubecost_cluster_management_cost", mode: hourly,
+			add: func(in *collect.Integrator, _ labels, pts []sample) { in.SetManagementPrice(last(pts).v) },
+		},
 	}
 }

@@ -91,8 +91,10 @@ func (s *Source) Open(ctx context.Context, h cost.Hour, until time.Time) (cost.H
 func (s *Source) read(ctx context.Context, of []family, w cost.Window, until time.Time) ([]*collect.Integrator, error) {
 	b := &batch{w: w, until: until, step: s.cfg.Step, mu: new(sync.Mutex)}
 	for h := w.Start; h < w.End; h++ {
-		in, err := collect.NewIntegrator(collect.Config{Hour: h, Cluster: s.cfg.ClusterID, Step: s.cfg.Step, Until: until,
-			AnnotationAllow: s.cfg.AnnotationAllow, LabelDeny: s.cfg.LabelDeny})
+		in, err := collect.NewIntegrator(collect.Config{
+			Hour: h, Cluster: s.cfg.ClusterID, Step: s.cfg.Step, Until: until,
+			AnnotationAllow: s.cfg.AnnotationAllow, LabelDeny: s.cfg.LabelDeny,
+		})
 		if err != nil {
 			return nil, err
 		}
