@@ -86,7 +86,7 @@ func TestTogether(t *testing.T) {
 }
 
 func together(t *testing.T, b bucket.Bucket) {
-	const pushers, perPusher = 4, 12
+	const pushers, perPusher = 4, 6
 	ctx := context.Background()
 	first := midnight - 24
 	want := map[cost.Hour]push.Hour{}

@@ -217,7 +217,7 @@ func sameObject[T costfile.Row](want, got bucket.Bucket, key string) error {
 // pusher change nothing about what the bucket holds in the end.
 func TestWhateverHappens(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		must(t, f.Value.Set("20")) // each is a life of two pushers, with fsyncs
+		must(t, f.Value.Set("10")) // each is a life of two pushers; -rapid.checks asks for more
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		m := newMachine(t)
