@@ -146,6 +146,13 @@ func (p *Pipeline) compute(ctx context.Context, w cost.Window) error {
 			return nil
 		}
 		err := p.Pusher.Add(ctx, batch...)
+		if errors.Is(err, push.ErrSpoolFull) {
+			// What waits can make room by going where it belongs.
+			if perr := p.Push(ctx); perr != nil {
+				return errors.Join(err, perr)
+			}
+			err = p.Pusher.Add(ctx, batch...)
+		}
 		batch, rows = nil, 0
 		return err
 	}

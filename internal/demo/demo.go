@@ -79,6 +79,11 @@ func Run(ctx context.Context, cfg Config) error {
 	defer b.Close()
 
 	pipes, err := Fill(ctx, cfg, fleet, b, filepath.Join(dir, "spool"))
+	defer func() {
+		for _, p := range pipes {
+			_ = p.Pusher.Close() // only releases the spool's lock
+		}
+	}()
 	if err != nil {
 		return err
 	}

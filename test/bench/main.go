@@ -78,7 +78,7 @@ func (b *bench) run(ctx context.Context) error {
 // bucket returns the directory of a filled bucket, made now or found in the
 // cache, and the window of its history.
 func (b *bench) bucket(ctx context.Context) (string, cost.Window, error) {
-	dir := filepath.Join(b.cache, fmt.Sprintf("v1-%dx%dx%d", b.clusters, b.containers, b.days))
+	dir := filepath.Join(b.cache, fmt.Sprintf("v2-%dx%dx%d", b.clusters, b.containers, b.days))
 	mark := filepath.Join(dir, "done")
 	if text, err := os.ReadFile(mark); err == nil {
 		end, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
