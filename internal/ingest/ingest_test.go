@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -373,9 +374,10 @@ func TestChangesFollowStatus(t *testing.T) {
 	putDay(t, b, 1, "a", 20, today, span(today, 0, 6)...)
 	putDay(t, b, 1, "b", 20, today, span(today, 0, 6)...)
 	putStatus(t, b, "a", today)
-	b.gets, b.lists = 0, 0
-	if r := s.sync(t); r.Sweep || r.Loaded != 3 || b.lists != 1 || b.gets != 4 {
-		t.Errorf("report %+v, %d lists, %d gets; want one list, the status and three objects", r, b.lists, b.gets)
+	b.gets.Store(0)
+	b.lists.Store(0)
+	if r := s.sync(t); r.Sweep || r.Loaded != 3 || b.lists.Load() != 1 || b.gets.Load() != 4 {
+		t.Errorf("report %+v, %d lists, %d gets; want one list, the status and three objects", r, b.lists.Load(), b.gets.Load())
 	}
 	if v := s.cluster(t, "a"); v.Status == nil || v.Status.AgentVersion != "test" || v.Days[0].Hours != 6 {
 		t.Errorf("%+v", v)
@@ -406,12 +408,12 @@ func putStatus(t testing.TB, b bucket.Bucket, cluster string, days ...cost.Day) 
 // counting counts requests, and fails those for a key while it is set.
 type counting struct {
 	bucket.Bucket
-	gets, lists int
+	gets, lists atomic.Int64
 	failing     string
 }
 
 func (c *counting) Get(ctx context.Context, key string) (io.ReadCloser, bucket.Object, error) {
-	c.gets++
+	c.gets.Add(1)
 	if c.failing != "" && strings.Contains(key, c.failing) {
 		return nil, bucket.Object{}, fmt.Errorf("get %s: %w", key, bucket.ErrUnavailable)
 	}
@@ -419,7 +421,7 @@ func (c *counting) Get(ctx context.Context, key string) (io.ReadCloser, bucket.O
 }
 
 func (c *counting) List(ctx context.Context, prefix, after string, fn func(bucket.Object) error) error {
-	c.lists++
+	c.lists.Add(1)
 	return c.Bucket.List(ctx, prefix, after, fn)
 }
 
