@@ -73,79 +73,7 @@ func (a *assetResult) bytes() int64 {
 	return n
 }
 
-// assetMeasure is allocMeasure for assets.
-type assetMeasure struct {
-	column string
-	fold   fold
-	add    func(r *AssetRow, v any)
-}
-
-func assetMeasures() []assetMeasure {
-	money := func(c string, to func(r *AssetRow) *cost.Sum) assetMeasure {
-		return assetMeasure{c, foldSum, func(r *AssetRow, v any) { addMoney(to(r), v) }}
-	}
-	whole := func(c string, to func(r *AssetRow) *int64) assetMeasure {
-		return assetMeasure{c, foldSum, func(r *AssetRow, v any) { *to(r) += integer(v) }}
-	}
-	amount := func(c string, to func(r *AssetRow) *float64) assetMeasure {
-		return assetMeasure{c, foldFloat, func(r *AssetRow, v any) { *to(r) += float(v) }}
-	}
-	scale := func(c string, to func(r *AssetRow) *float64) assetMeasure {
-		return assetMeasure{c, foldMin, func(r *AssetRow, v any) {
-			if v != nil {
-				*to(r) = min(*to(r), float(v)/1e6)
-			}
-		}}
-	}
-	return []assetMeasure{
-		money("cpu_cost", func(r *AssetRow) *cost.Sum { return &r.CPU }),
-		money("ram_cost", func(r *AssetRow) *cost.Sum { return &r.RAM }),
-		money("gpu_cost", func(r *AssetRow) *cost.Sum { return &r.GPU }),
-		money("cost", func(r *AssetRow) *cost.Sum { return &r.Other }),
-		money("default_cost", func(r *AssetRow) *cost.Sum { return &r.DefaultPriced }),
-		{"run_seconds", foldSum, func(r *AssetRow, v any) { r.RunHours += float64(integer(v)) / 3600 }},
-		whole("cpu_core_hours", func(r *AssetRow) *int64 { return &r.CPUCoreHours }),
-		whole("cpu_allocatable_core_hours", func(r *AssetRow) *int64 { return &r.CPUAllocatableCoreHours }),
-		whole("gpu_hours", func(r *AssetRow) *int64 { return &r.GPUHours }),
-		amount("ram_byte_hours", func(r *AssetRow) *float64 { return &r.RAMByteHours }),
-		amount("ram_allocatable_byte_hours", func(r *AssetRow) *float64 { return &r.RAMAllocatableByteHours }),
-		amount("byte_hours", func(r *AssetRow) *float64 { return &r.ByteHours }),
-		amount("transfer_bytes", func(r *AssetRow) *float64 { return &r.TransferBytes }),
-		amount("receive_bytes", func(r *AssetRow) *float64 { return &r.ReceiveBytes }),
-		scale("cpu_scale", func(r *AssetRow) *float64 { return &r.CPUScale }),
-		scale("ram_scale", func(r *AssetRow) *float64 { return &r.RAMScale }),
-		scale("gpu_scale", func(r *AssetRow) *float64 { return &r.GPUScale }),
-	}
-}
-
-// assetProperty is a column that all rows behind an asset row may share.
-type assetProperty struct {
-	column string
-	to     func(p *AssetProperties) *string
-}
-
-func assetProperties() []assetProperty {
-	return []assetProperty{
-		{"cluster", func(p *AssetProperties) *string { return &p.Cluster }},
-		{"type", func(p *AssetProperties) *string { return &p.Type }},
-		{"name", func(p *AssetProperties) *string { return &p.Name }},
-		{"provider_id", func(p *AssetProperties) *string { return &p.ProviderID }},
-		{"provider", func(p *AssetProperties) *string { return &p.Provider }},
-		{"region", func(p *AssetProperties) *string { return &p.Region }},
-		{"zone", func(p *AssetProperties) *string { return &p.Zone }},
-		{"instance_type", func(p *AssetProperties) *string { return &p.InstanceType }},
-		{"capacity_type", func(p *AssetProperties) *string { return &p.CapacityType }},
-		{"node_pool", func(p *AssetProperties) *string { return &p.NodePool }},
-		{"gpu_model", func(p *AssetProperties) *string { return &p.GPUModel }},
-		{"storage_class", func(p *AssetProperties) *string { return &p.StorageClass }},
-		{"claim_namespace", func(p *AssetProperties) *string { return &p.ClaimNamespace }},
-		{"claim_name", func(p *AssetProperties) *string { return &p.ClaimName }},
-		{"volume_name", func(p *AssetProperties) *string { return &p.VolumeName }},
-	}
-}
-
-// assetDimensions are the parts of an asset's own name; the last keeps assets
-// apart that share all others and is not shown.
+// assetDimensions are the parts of an asset's own name.
 func assetDimensions() []Dimension {
 	return []Dimension{{Property: "provider"}, {Property: "account"}, {Property: "project"}, {Property: "category"}, {Property: "cluster"},
 		{Property: "type"}, {Property: "service"}, {Property: "providerID"}, {Property: "name"}}
@@ -271,7 +199,7 @@ func (r *assetRun) used(exprs []string, rows map[string]*AssetRow) error {
 // groupID names a group of a statement by its set and values.
 func groupID(v []any) string {
 	var b strings.Builder
-	fmt.Fprint(&b, integer(v[0]))
+	b.WriteString(idLiteral(integer(v[0])))
 	for _, x := range v[1:] {
 		b.WriteByte(0)
 		b.WriteString(textOf(x))
@@ -301,6 +229,9 @@ func (r *assetRun) grouped() error {
 	err = r.e.each(r.ctx, text, func(v []any) error {
 		for i := range names {
 			names[i] = textOf(v[1+i])
+		}
+		if len(rows) >= r.e.cfg.MaxRows {
+			return tooManyRows(r.e.cfg.MaxRows)
 		}
 		key, name := []string{}, allName
 		if !r.q.All {
@@ -391,7 +322,7 @@ func (r *assetRun) result(version string) (*assetResult, error) {
 }
 
 func (r *assetRun) fillLabels() error {
-	return chunks(r.labels, func(id int64) string { return fmt.Sprint(id) }, func(list string) error {
+	return chunks(r.labels, idLiteral, func(list string) error {
 		q := "SELECT labels_id, key, value FROM label_kv WHERE scope = 'label' AND labels_id IN (" + list + ")"
 		return r.e.each(r.ctx, q, func(v []any) error {
 			for _, row := range r.labels[integer(v[0])] {

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -80,7 +81,7 @@ func attachmentColumns(dims []Dimension) (columns []string, ok bool) {
 func ordinals(n int) string {
 	parts := make([]string, n)
 	for i := range parts {
-		parts[i] = fmt.Sprint(i + 1)
+		parts[i] = strconv.Itoa(i + 1)
 	}
 	return strings.Join(parts, ", ")
 }

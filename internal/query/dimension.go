@@ -95,7 +95,7 @@ func keyOf(parts []groupPart, values []string, missing string) []string {
 // nameOf joins a key as OpenCost does.
 func nameOf(key []string) string { return strings.Join(key, "/") }
 
-// finest tells which of the columns only the container rollup has.
+// needsContainers tells whether only the container rollup has all columns.
 func needsContainers(columns []string) bool {
 	for _, c := range []string{"node", "asset_id", "pod", "pod_uid", "container"} {
 		if slices.Contains(columns, c) {

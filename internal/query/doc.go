@@ -5,8 +5,27 @@
 //
 // A question is plain data (AllocationQuery, AssetQuery); the Engine turns it
 // into SQL over the smallest table that can answer, and its rows into Sets.
-// The two grammars that clients speak, windows and filters, are parsed here
-// too (ParseWindow, ParseFilter).
+// The grammars that clients speak are parsed here too: ParseWindow, ParseStep,
+// ParseAccumulate, ParseAggregate, ParseFilter, ParseFilterParameters.
 //
-// The package knows no HTTP and no file; DuckDB is reached through store.
+// How an answer comes about:
+//
+//   - timeplan.go cuts the window into sets and gives each day to a rollup, or
+//     to the hours where a set cuts through its data;
+//   - condition.go and dimension.go write filters and groups as SQL,
+//     statement.go puts them together, sqltext.go holds what is particular to
+//     DuckDB's dialect;
+//   - grouped.go fills the rows, __idle__ and __overhead__ from the exact sums
+//     and the idle shares that ingest stored per hour;
+//   - share.go divides shared cost per day (per hour below daily steps) by
+//     largest remainder, so that sharing moves money and never changes a sum;
+//   - engine.go sees to it that all statements of one answer saw the same
+//     data, and keeps answers by question and data version.
+//
+// What is missing is called __unallocated__, on rows of unmounted volumes
+// __unmounted__, on idle rows __idle__ and on overhead __overhead__; filters
+// compare the same names, so the parts of a partition add up to the whole.
+//
+// The package knows no HTTP, no file and no clock; DuckDB is reached through
+// store.
 package query

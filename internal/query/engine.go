@@ -39,7 +39,10 @@ type Config struct {
 	Settle time.Duration
 	// CacheBytes bounds the answers kept; 0 means 64 MiB, less than 0 none.
 	CacheBytes int64
-	Logger     *slog.Logger
+	// MaxRows bounds the rows of all sets of one answer before paging, and with
+	// them its memory (about 1.5 KiB each); 0 means 500,000.
+	MaxRows int
+	Logger  *slog.Logger
 }
 
 // Engine answers questions from a store. It is safe for concurrent use.
@@ -79,6 +82,9 @@ func New(db Store, hydrator Hydrator, cfg Config) (*Engine, error) {
 	}
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = 64 << 20
+	}
+	if cfg.MaxRows <= 0 {
+		cfg.MaxRows = 500_000
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -165,6 +171,11 @@ func internal(act string, err error) error {
 		return err
 	}
 	return &Error{Code: CodeInternal, Reason: act, Err: err}
+}
+
+func tooManyRows(most int) error {
+	return &Error{Code: CodeInvalid, Param: "aggregate", Reason: fmt.Sprintf("the answer has more than %d rows", most),
+		Hint: "aggregate by fewer properties, filter, or use a longer step or a shorter window"}
 }
 
 func clip(s string) string {

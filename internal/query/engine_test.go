@@ -136,6 +136,11 @@ func checkRowsOfAnAnswer(t *testing.T, f *fleet) {
 }
 
 func checkOrderAndPages(t *testing.T, f *fleet) {
+	small := f.engine(t, func(c *query.Config) { c.MaxRows = 20 })
+	var tooMany *query.Error
+	if _, err := small.Allocations(t.Context(), query.AllocationQuery{Window: f.window(), Limit: 1}); !errors.As(err, &tooMany) || tooMany.Code != query.CodeInvalid {
+		t.Errorf("more rows than allowed: %v", err)
+	}
 	e := f.engine(t)
 	q := query.AllocationQuery{Window: f.window(), Aggregate: dims(t, "pod"), Idle: query.IdleSeparate}
 	whole := ask(t, t, e, q).Sets[0].Rows

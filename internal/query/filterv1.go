@@ -46,7 +46,7 @@ func ParseFilterParameters(params map[string][]string, source string) (Filter, e
 	known := v1Filters(source)
 	var all []Node
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		var any []Node
+		var either []Node
 		for _, list := range params[name] {
 			for value := range strings.SplitSeq(list, ",") {
 				value = strings.TrimSpace(value)
@@ -57,10 +57,10 @@ func ParseFilterParameters(params map[string][]string, source string) (Filter, e
 				if err != nil {
 					return Filter{}, err
 				}
-				any = append(any, n)
+				either = append(either, n)
 			}
 		}
-		if n := anyOf(mergeEquals(any)); n != nil {
+		if n := anyOf(mergeEquals(either)); n != nil {
 			all = append(all, n)
 		}
 	}

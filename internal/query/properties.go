@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -148,6 +149,8 @@ func (r *allocRun) fillProperties(rows []*AllocationRow) error {
 // lookupChunk bounds the values of one IN list.
 const lookupChunk = 4000
 
+func idLiteral(id int64) string { return strconv.FormatInt(id, 10) }
+
 // chunks calls fn with the keys of m as SQL literals, a bounded number at a
 // time.
 func chunks[K comparable, V any](m map[K]V, lit func(K) string, fn func(list string) error) error {
@@ -168,7 +171,7 @@ func chunks[K comparable, V any](m map[K]V, lit func(K) string, fn func(list str
 }
 
 func (e *Engine) fillLabels(ctx context.Context, rows map[int64][]*AllocationRow) error {
-	return chunks(rows, func(id int64) string { return fmt.Sprint(id) }, func(list string) error {
+	return chunks(rows, idLiteral, func(list string) error {
 		q := "SELECT labels_id, scope, key, value FROM label_kv WHERE labels_id IN (" + list + ")"
 		return e.each(ctx, q, func(v []any) error {
 			scope, key, value := textOf(v[1]), textOf(v[2]), textOf(v[3])

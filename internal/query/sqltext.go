@@ -32,7 +32,7 @@ func literals(values []string) string {
 	return b.String()
 }
 
-// day writes a date.
+// dayLiteral writes a date.
 func dayLiteral(d cost.Day) string { return "DATE '" + d.String() + "'" }
 
 // dayNumber is the day since the epoch of a column day.

@@ -1,0 +1,82 @@
+package query
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
+
+// statement is one SELECT over allocation rows in the making.
+type statement struct {
+	*textBuilder
+	where  []string
+	groups []string
+	values []string
+}
+
+func (r *allocRun) statement() *statement {
+	return &statement{textBuilder: newTextBuilder(SourceAllocation, r.e.cfg.LabelAliases, r.meta)}
+}
+
+// filter adds a condition of the grammar.
+func (s *statement) filter(nodes ...Node) error {
+	for _, n := range nodes {
+		text, err := s.condition(n)
+		if err != nil {
+			return err
+		}
+		s.where = append(s.where, text)
+	}
+	return nil
+}
+
+func (s *statement) kinds(kinds ...cost.Kind) {
+	s.need("kind")
+	if len(kinds) == 1 {
+		s.where = append(s.where, "kind = "+literal(string(kinds[0])))
+		return
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	s.where = append(s.where, "kind IN ("+literals(names)+")")
+}
+
+func (s *statement) measures(ms []allocMeasure, wide bool) {
+	for _, m := range ms {
+		s.need(m.column)
+		s.values = append(s.values, m.expr(wide))
+	}
+}
+
+// dayTable is the smallest rollup with the columns needed so far.
+func (s *statement) dayTable() string {
+	if needsContainers(s.columns) {
+		return "alloc_day_container"
+	}
+	return "alloc_day_controller"
+}
+
+// sql writes the statement over the smallest tables that can answer it.
+func (s *statement) sql(r *allocRun) string { return s.sqlFrom(r, s.dayTable()) }
+
+func (s *statement) sqlFrom(r *allocRun, dayTable string) string {
+	if odd := r.meta.inCurrency(); odd != "TRUE" {
+		s.need("cluster")
+		s.where = append(s.where, odd)
+	}
+	list := append(slices.Clone(s.groups), s.values...)
+	text := "SELECT " + strings.Join(list, ", ") + "\nFROM (" + r.plan.source(dayTable, "alloc_hour", s.columns, "") + ") r"
+	if len(s.joins) > 0 {
+		text += "\n" + strings.Join(s.joins, "\n")
+	}
+	if w := andAll(s.where...); w != "TRUE" {
+		text += "\nWHERE " + w
+	}
+	if len(s.groups) > 0 {
+		text += "\nGROUP BY " + ordinals(len(s.groups))
+	}
+	return text
+}
