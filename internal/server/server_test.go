@@ -60,7 +60,7 @@ func readOnly(t *testing.T) *bucket.Filesystem {
 	return b
 }
 
-// fillDir makes a directory bucket with three days of a small fleet in it,
+// fillDir makes a directory bucket with two days of a small fleet in it,
 // pushed by the agents of the demo.
 func fillDir(t *testing.T, dir string) *bucket.Filesystem {
 	t.Helper()
@@ -69,8 +69,8 @@ func fillDir(t *testing.T, dir string) *bucket.Filesystem {
 		t.Fatal(err)
 	}
 	end := cost.HourOf(now)
-	fleet := simulate.NewFleet(simulate.Options{Seed: 7, Clusters: 4, Containers: 120, Start: end - 3*24, End: end})
-	cfg := demo.Config{Days: 3, Now: clock, Logger: ops.Discard(), PushInterval: time.Minute}
+	fleet := simulate.NewFleet(simulate.Options{Seed: 7, Clusters: 3, Containers: 75, Start: end - 2*24, End: end})
+	cfg := demo.Config{Days: 2, Now: clock, Logger: ops.Discard(), PushInterval: time.Minute}
 	if _, err := demo.Fill(t.Context(), cfg, fleet, b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func sumOf(t *testing.T, path string, body []byte) *big.Rat {
 // route, dialect, aggregation, step, sharing or format.
 func TestOneTotal(t *testing.T) {
 	s := start(t, config(readOnly(t), t.TempDir()))
-	const window = "window=2026-11-20T00:00:00Z,2026-11-22T05:00:00Z"
+	const window = "window=2026-11-20T20:00:00Z,2026-11-22T05:00:00Z"
 	_, body := s.get("/assets?" + window)
 	want := sumOf(t, "/assets", body)
 	if want.Sign() <= 0 {
@@ -233,7 +233,7 @@ func TestOneTotal(t *testing.T) {
 	// The parts of a partition add to the whole.
 	_, body = s.get("/model/clusterInfoMap")
 	var infos struct{ Data map[string]any }
-	if err := json.Unmarshal(body, &infos); err != nil || len(infos.Data) != 4 {
+	if err := json.Unmarshal(body, &infos); err != nil || len(infos.Data) != 3 {
 		t.Fatalf("clusterInfoMap: %s (%v)", body, err)
 	}
 	parts := new(big.Rat)
@@ -298,7 +298,7 @@ func TestRetire(t *testing.T) {
 	}
 	read := func(s *running) (f fleet) {
 		status, body := s.get("/api/v1/fleet")
-		if err := json.Unmarshal(body, &f); err != nil || status != http.StatusOK || len(f.Data.Clusters) != 4 {
+		if err := json.Unmarshal(body, &f); err != nil || status != http.StatusOK || len(f.Data.Clusters) != 3 {
 			t.Fatalf("fleet: %d %s (%v)", status, body, err)
 		}
 		return f
