@@ -322,9 +322,12 @@ func (r *allocRun) takers(scope, match Node, byCluster bool) (map[unit]*takers, 
 		t.clusters[c] = append(t.clusters[c], to)
 		return nil
 	})
+	pools := !byCluster || len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0
 	for _, t := range found {
 		for c, list := range t.clusters {
-			t.all = append(t.all, list...)
+			if pools {
+				t.all = append(t.all, list...)
+			}
 			t.clusters[c] = mergeRecipients(list)
 		}
 		t.all = mergeRecipients(t.all)
@@ -335,7 +338,7 @@ func (r *allocRun) takers(scope, match Node, byCluster bool) (map[unit]*takers, 
 // mergeRecipients sorts by name and adds up equal names.
 func mergeRecipients(list []recipient) []recipient {
 	list = slices.Clone(list)
-	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
+	slices.SortFunc(list, func(a, b recipient) int { return strings.Compare(a.name, b.name) })
 	out := list[:0]
 	for _, r := range list {
 		if n := len(out); n > 0 && out[n-1].name == r.name {
@@ -352,6 +355,12 @@ func mergeRecipients(list []recipient) []recipient {
 // part whose own rows the filter matches stays: overhead as __overhead__, the
 // rest as __shared__.
 func (r *allocRun) give(pots []pot, found map[unit]*takers) error {
+	// Parts are collected as integers first: a row takes one of every unit.
+	type share struct {
+		row  *AllocationRow
+		from string
+	}
+	given := map[share]cost.Money{}
 	for _, p := range pots {
 		if p.amount == 0 {
 			continue
@@ -377,8 +386,16 @@ func (r *allocRun) give(pots []pot, found map[unit]*takers) error {
 			if !ok {
 				return &Error{Code: CodeInternal, Reason: fmt.Sprintf("shared cost for %q, which is not in the answer", list[i].name)}
 			}
-			row.share(p.name, a)
+			s := share{row, p.name}
+			if sum := given[s] + a; sum > -cost.MaxMoney && sum < cost.MaxMoney {
+				given[s] = sum
+			} else {
+				row.share(p.name, a)
+			}
 		}
+	}
+	for s, amount := range given {
+		s.row.share(s.from, amount)
 	}
 	return nil
 }
