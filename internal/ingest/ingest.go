@@ -31,7 +31,7 @@ type Config struct {
 	SweepEvery time.Duration
 	// Downloads is how many objects are fetched at once; 0 means 8.
 	Downloads int
-	// BatchRows is about how many rows one transaction loads; 0 means 250,000.
+	// BatchRows is about how many rows one transaction loads; 0 means 500,000.
 	BatchRows int64
 	// EnsuredDays bounds the days whose hours are loaded on demand; 0 means 31.
 	EnsuredDays int
@@ -59,7 +59,7 @@ func (c Config) withDefaults() Config {
 		c.SweepEvery = 6 * time.Hour
 	}
 	if c.BatchRows <= 0 {
-		c.BatchRows = 250_000
+		c.BatchRows = 500_000
 	}
 	if c.Limits == (costfile.Limits{}) {
 		c.Limits = costfile.DefaultLimits
