@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // The sources a question can be about, as CompletionQuery.Source and the
@@ -93,12 +95,18 @@ func droppedLabelError(param, key string) *Error {
 	return invalid(param, fmt.Sprintf("label %q differs for every pod and is not kept", key), "ask by pod or controller instead")
 }
 
+// maxWordBytes bounds the words that are compared with the known ones.
+const maxWordBytes = 64
+
 // nearest returns the known word closest to s, or "" when none is close.
 func nearest(s string, known []string) string {
+	if len(s) > maxWordBytes {
+		return ""
+	}
 	sort.Strings(known)
 	best, bestDistance := "", 1+max(2, len(s)/3)
 	for _, k := range known {
-		d := editDistance(strings.ToLower(s), strings.ToLower(k))
+		d := levenshtein.ComputeDistance(strings.ToLower(s), strings.ToLower(k))
 		if d == 0 || strings.EqualFold(s+"s", k) || strings.EqualFold(s, k+"s") {
 			return k
 		}
@@ -115,29 +123,6 @@ func nearest(s string, known []string) string {
 		return ""
 	}
 	return best
-}
-
-func editDistance(a, b string) int {
-	if len(a) > 64 {
-		a = a[:64]
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			substitute := diagonal
-			if a[i-1] != b[j-1] {
-				substitute++
-			}
-			diagonal = row[j]
-			row[j] = min(row[j]+1, row[j-1]+1, substitute)
-		}
-	}
-	return row[len(b)]
 }
 
 // unknownKey is the error for a word that is no property, with the nearest.

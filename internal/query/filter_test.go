@@ -65,6 +65,9 @@ func TestParseFilter(t *testing.T) {
 		`label:"app-name"`:                       `label:"app_name"`,
 		`annotation[teamName]:"__unallocated__"`: `annotation[team_name]:"__unallocated__"`,
 		`team:"x"`:                               `team:"x"`,
+		`controllerKind:deployment`:              `controllerKind:"deployment"`,
+		`namespace:kube-system+pod!:web-0 , "b"`: `(namespace:"kube-system"+pod!:"web-0","b")`,
+		`(cluster:a|node:b) pod:c:d`:             `((cluster:"a"|node:"b")+pod:"c:d")`,
 		`pod:"a\"b\\c"`:                          `pod:"a\"b\\c"`,
 	} {
 		f, err := query.ParseFilter(in, query.SourceAllocation)
@@ -85,7 +88,11 @@ func TestParseFilterErrors(t *testing.T) {
 		`namespace`:                      `at position 10: the end where an operator is expected`,
 		`namespace="a"`:                  `at position 10: '=' where an operator`,
 		`namespace:`:                     `at position 11: a value is expected`,
-		`namespace:kube-system`:          `values stand in double quotes: "kube-system"`,
+		`namespace:a"b"`:                 `at position 12: '"' within a value`,
+		`namespace:apod:"b"`:             `at position 16: '"' within a value`,
+		`namespace:a(b)`:                 `at position 12: '(' within a value`,
+		`namespace:+pod:b`:               `at position 11: a value is expected`,
+		`namespace:a,`:                   `at position 13: a value is expected`,
 		`namespace:"a`:                   `at position 11: the quote is not closed`,
 		`namespace:"a",`:                 `at position 15: a value is expected`,
 		`(namespace:"a"`:                 `at position 1: "(" is not closed`,
@@ -159,7 +166,7 @@ func drawNode(t *rapid.T, depth int) query.Node {
 }
 
 func FuzzParseFilter(f *testing.F) {
-	for _, s := range []string{`namespace:"a"+(cluster!:"b"|label[app]~>:"x","y")`, `label:"app"`, `((`, `a:"`, `label[`, "x\x00"} {
+	for _, s := range []string{`namespace:"a"+(cluster!:"b"|label[app]~>:"x","y")`, `label:"app"`, `namespace:a,b+(pod:c|pod~:d)`, `((`, `a:"`, `label[`, "x\x00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -23,7 +23,8 @@ const (
 //	comparison = key op value { "," value }
 //	key        = name | ("label" | "annotation") "[" key "]"
 //	op         = ":" | "!:" | "~:" | "!~:" | "<~:" | "!<~:" | "~>:" | "!~>:"
-//	value      = "…"                                   \" and \\ are escapes
+//	value      = "…" | word                            \" and \\ are escapes
+//	word       = any bytes but + | ( ) , " and white space
 //
 // Both + and | on one level need parentheses. White space between two
 // elements is read as +, because that is what an unescaped plus of a URL
@@ -248,15 +249,7 @@ func (p *filterParser) values() ([]string, error) {
 func (p *filterParser) value() (string, error) {
 	at := p.i
 	if at >= len(p.s) || p.s[at] != '"' {
-		rest := p.s[at:]
-		if n := strings.IndexAny(rest, "+|(), "); n >= 0 {
-			rest = rest[:n]
-		}
-		hint := `values stand in double quotes`
-		if rest != "" {
-			hint = fmt.Sprintf("values stand in double quotes: %q", rest)
-		}
-		return "", p.fail(at, "a value is expected", hint)
+		return p.word()
 	}
 	var b strings.Builder
 	for p.i++; p.i < len(p.s); p.i++ {
@@ -272,4 +265,22 @@ func (p *filterParser) value() (string, error) {
 		}
 	}
 	return "", p.fail(at, "the quote is not closed", `add "`)
+}
+
+// word reads a value without quotes, as Backstage's Kubecost plugin sends them
+// (controllerKind:deployment).
+func (p *filterParser) word() (string, error) {
+	at := p.i
+	if n := strings.IndexAny(p.s[at:], "+|),(\" \t\r\n"); n >= 0 {
+		p.i += n
+	} else {
+		p.i = len(p.s)
+	}
+	switch {
+	case p.i == at:
+		return "", p.fail(at, "a value is expected", `write key:"value"`)
+	case p.i < len(p.s) && (p.s[p.i] == '"' || p.s[p.i] == '('):
+		return "", p.fail(p.i, fmt.Sprintf("%q within a value", p.s[p.i]), "put double quotes around the whole value")
+	}
+	return p.s[at:p.i], nil
 }
