@@ -264,7 +264,7 @@ func (s server) dump(t testing.TB) string {
 	t.Helper()
 	var out string
 	for _, table := range []string{
-		"alloc_hour", "alloc_day_container", "alloc_day_controller", "asset_hour", "asset_day",
+		"alloc_hour", "alloc_day_container", "alloc_day_controller", "alloc_day_namespace", "asset_hour", "asset_day",
 		"attachment_hour", "attachment_day", "label_kv", "coverage",
 	} {
 		out += table + "\n" + s.text(t, "SELECT * FROM "+table+" ORDER BY ALL")

@@ -60,7 +60,7 @@ func TestDayIsDailyAndLive(t *testing.T) {
 				request += r.CPURequestCoreHours
 			}
 			want := fmt.Sprintln(cpu, ram, request, idle, idle)
-			tables := []string{"alloc_day_container", "alloc_day_controller"}
+			tables := []string{"alloc_day_container", "alloc_day_controller", "alloc_day_namespace"}
 			if day == today {
 				tables = append(tables, "alloc_hour")
 			}

@@ -133,7 +133,7 @@ func (s *Store) Load(ctx context.Context, b Batch) error {
 // dropStaged frees the temporary tables: they would live as long as their
 // connection.
 func (l *loader) dropStaged(ctx context.Context) error {
-	for _, t := range []string{"part", "stale", "take", "piece", "labelset", "node_hour", "share", "rolled", "gone", "touched", "named"} {
+	for _, t := range []string{"part", "stale", "take", "piece", "labelset", "node_hour", "share", "rolled", "rolled_controller", "gone", "touched", "named"} {
 		if err := l.exec(ctx, "DROP TABLE IF EXISTS temp."+t); err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func (s *Store) SaveSettings(ctx context.Context, settings map[string]string) er
 // dailyTables and hourlyTables hold the rows of objects.
 var (
 	hourlyTables = []string{"alloc_hour", "asset_hour", "attachment_hour"}
-	dailyTables  = []string{"alloc_day_container", "alloc_day_controller", "asset_day", "attachment_day", "coverage"}
+	dailyTables  = []string{"alloc_day_container", "alloc_day_controller", "alloc_day_namespace", "asset_day", "attachment_day", "coverage"}
 )
 
 // Retain drops hourly rows of days before hoursFrom, except those of the

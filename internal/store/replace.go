@@ -34,7 +34,7 @@ func (l *loader) replace(ctx context.Context, spec *dataset, src *source, hours,
 func (d *dataset) tables() []string {
 	switch d.name {
 	case Allocation:
-		return []string{d.hourTable, "alloc_day_container", "alloc_day_controller"}
+		return []string{d.hourTable, "alloc_day_container", "alloc_day_controller", "alloc_day_namespace"}
 	case Asset:
 		return []string{d.hourTable, "asset_day"}
 	case Attachment:
@@ -174,12 +174,14 @@ func (l *loader) roll(ctx context.Context, spec *dataset, from string) error {
 	if spec.name != Allocation {
 		return l.exec(ctx, "INSERT INTO "+day+" BY NAME "+text)
 	}
-	// The smaller rollup is made from the larger: some twenty times fewer rows.
+	// Each smaller rollup is made from the next larger: many times fewer rows.
 	for _, q := range []string{
 		"CREATE OR REPLACE TEMP TABLE rolled AS " + text,
 		"INSERT INTO alloc_day_container BY NAME SELECT * FROM rolled ORDER BY day, cluster, namespace, controller, pod, container",
-		"INSERT INTO alloc_day_controller BY NAME SELECT * FROM (" + spec.rollSelect("rolled", controllerKeys) +
-			") ORDER BY day, cluster, namespace, controller",
+		"CREATE OR REPLACE TEMP TABLE rolled_controller AS " + spec.rollSelect("rolled", controllerKeys),
+		"INSERT INTO alloc_day_controller BY NAME SELECT * FROM rolled_controller ORDER BY day, cluster, namespace, controller",
+		"INSERT INTO alloc_day_namespace BY NAME SELECT * FROM (" + spec.rollSelect("rolled_controller", namespaceKeys) +
+			") ORDER BY day, cluster, namespace",
 	} {
 		if err := l.exec(ctx, q); err != nil {
 			return err
@@ -188,8 +190,12 @@ func (l *loader) roll(ctx context.Context, spec *dataset, from string) error {
 	return nil
 }
 
-// controllerKeys tell the rows of alloc_day_controller apart.
-var controllerKeys = []string{"day", "cluster", "kind", "namespace", "controller_kind", "controller", "services", "labels_id"}
+// controllerKeys and namespaceKeys tell the rows of alloc_day_controller and
+// alloc_day_namespace apart.
+var (
+	controllerKeys = []string{"day", "cluster", "kind", "namespace", "controller_kind", "controller", "services", "labels_id"}
+	namespaceKeys  = []string{"day", "cluster", "kind", "namespace"}
+)
 
 // dayKeys tell the rows of the dataset's (larger) daily table apart.
 func (d *dataset) dayKeys() []string {
@@ -204,8 +210,9 @@ func (d *dataset) dayKeys() []string {
 	return keys
 }
 
-// rollSelect aggregates the rows of from by keys. A text column that is not a
-// key keeps its value if it has only one, and is NULL ("several") otherwise.
+// rollSelect aggregates the rows of from by keys. A text column or label set
+// that is not a key keeps its value if it has only one, and is NULL ("several")
+// otherwise; several within one of the rows stays several.
 func (d *dataset) rollSelect(from string, keys []string) string {
 	var b strings.Builder
 	b.WriteString("SELECT " + strings.Join(keys, ", "))
@@ -213,6 +220,9 @@ func (d *dataset) rollSelect(from string, keys []string) string {
 	if d.span {
 		single = append(single, "price_source")
 		b.WriteString(", min(start_us) AS start_us, max(end_us) AS end_us")
+	}
+	if d.labels != nil {
+		single = append(single, "labels_id")
 	}
 	for _, k := range single {
 		if !slices.Contains(keys, k) {

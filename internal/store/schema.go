@@ -7,7 +7,7 @@ import (
 
 // layoutVersion stamps the file. Change it with every change to a table or to
 // the meaning of a column: files of another version are rebuilt.
-const layoutVersion = "1"
+const layoutVersion = "2"
 
 // How a measure column is rolled up.
 type rollup int
@@ -147,6 +147,7 @@ func schema() []string {
 		"CREATE TABLE alloc_hour (day DATE, hour INTEGER, " + alloc + ")",
 		"CREATE TABLE alloc_day_container (day DATE, " + alloc + ")",
 		"CREATE TABLE alloc_day_controller (day DATE, " + alloc + ")",
+		"CREATE TABLE alloc_day_namespace (day DATE, " + alloc + ")",
 		"CREATE TABLE asset_hour (day DATE, hour INTEGER, " + asset + ")",
 		"CREATE TABLE asset_day (day DATE, " + asset + ")",
 		"CREATE TABLE attachment_hour (day DATE, hour INTEGER, " + attachment + ")",
