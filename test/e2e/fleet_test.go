@@ -143,7 +143,7 @@ func TestKilledServerAnswersRight(t *testing.T) {
 	demo := start(t, "fleetcost", "demo", "--listen", address(t), "--data-dir", root, "--clusters", "12", "--days", "12", "--seed", "5")
 	storage := ""
 	demo.eventually("the demo's bucket", func() bool {
-		files, _ := filepath.Glob(filepath.Join(root, "*", "federated-store.yaml"))
+		files, _ := filepath.Glob(filepath.Join(root, "*", "*", "federated-store.yaml"))
 		if len(files) == 1 {
 			storage = files[0]
 		}
