@@ -17,9 +17,9 @@ import (
 	"github.com/fleetcost/fleetcost/internal/store"
 )
 
-// BenchmarkQuestions asks the usual questions of 100 clusters × 200
-// controllers × 500 containers × 30 days of rollup rows, uncached, and reports
-// p50 and p95. FLEETCOST_BENCH_CLUSTERS changes the size.
+// BenchmarkQuestions asks the usual questions of 100 clusters × 20 namespaces ×
+// 200 controllers × 500 containers × 30 days of rollup rows, uncached, and
+// reports p50 and p95. FLEETCOST_BENCH_CLUSTERS changes the size.
 //
 //	go test ./internal/query -run '^$' -bench Questions -benchtime 20x
 func BenchmarkQuestions(b *testing.B) {
@@ -173,22 +173,23 @@ func fillBench(b *testing.B, s *store.Store, clusters int, first cost.Day) {
 	}
 	for _, t := range []struct {
 		table, controller string
-		n                 int
-		several           bool
-	}{{"alloc_day_controller", "i", 200, true}, {"alloc_day_container", "(i * 2 // 5)", 500, false}} {
-		one := func(s string) string {
-			if t.several {
+		n, idle           int
+		coarse            int // 1: no pods; 2: no controllers
+	}{{"alloc_day_namespace", "i", 20, 1, 2}, {"alloc_day_controller", "i", 200, 1, 1}, {"alloc_day_container", "(i * 2 // 5)", 500, 25, 0}} {
+		upTo := func(level int, s string) string {
+			if t.coarse > level {
 				return "NULL"
 			}
 			return s
 		}
+		one := func(s string) string { return upTo(0, s) }
 		insert(t.table, fmt.Sprintf("FROM range(30) t(d), range(%d) u(c), range(%d) v(i) ORDER BY d, c, %s %% 20, i", clusters, t.n, t.controller), with(map[string]string{
 			"kind": "'container'", "node": one("printf('node-%02d', i % 25)"), "asset_id": one("printf('aws:///eu-west-1a/i-%03d%014x', c, i % 25)"),
-			"namespace": "printf('team-%02d', " + t.controller + " % 20)", "controller_kind": "'deployment'", "controller": "printf('svc-%03d', " + t.controller + ")",
+			"namespace": "printf('team-%02d', " + t.controller + " % 20)", "controller_kind": upTo(1, "'deployment'"), "controller": upTo(1, "printf('svc-%03d', "+t.controller+")"),
 			"pod": one("printf('svc-%03d-%08x-%05x', i * 2 // 5, d // 7 * 7919, i)"), "pod_uid": one("printf('%08x-0000-4000-8000-%012x', i, c)"), "container": "'app'",
-			"services": "printf('svc-%03d', " + t.controller + ")", "labels_id": "(c % 10) * 1000 + " + t.controller + " + 1",
+			"services": upTo(1, "printf('svc-%03d', "+t.controller+")"), "labels_id": upTo(1, "(c % 10) * 1000 + "+t.controller+" + 1"),
 		}), measure)
-		insert(t.table, fmt.Sprintf("FROM range(30) t(d), range(%d) u(c), range(%d) v(i)", clusters, map[bool]int{true: 1, false: 25}[t.several]), with(map[string]string{
+		insert(t.table, fmt.Sprintf("FROM range(30) t(d), range(%d) u(c), range(%d) v(i)", clusters, t.idle), with(map[string]string{
 			"kind": "'idle'", "node": one("printf('node-%02d', i)"), "asset_id": one("printf('aws:///eu-west-1a/i-%03d%014x', c, i)"), "namespace": "''", "controller_kind": "''",
 			"controller": "''", "pod": "''", "pod_uid": "''", "container": "''", "services": "''", "labels_id": "0",
 		}), measure)

@@ -78,13 +78,10 @@ func (e *Engine) completionSQL(q CompletionQuery, meta *storeMeta, limit int) (s
 		return containsFold(expr, q.Search)
 	}
 	table := func() string {
-		switch {
-		case source == SourceAsset:
+		if source == SourceAsset {
 			return "asset_day"
-		case needsContainers(b.columns):
-			return "alloc_day_container"
 		}
-		return "alloc_day_controller"
+		return dayTable(b.columns)
 	}
 	if scope, key, ok := labelField(q.Field, source); ok {
 		column, is := "key", "TRUE"

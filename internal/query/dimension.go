@@ -95,14 +95,20 @@ func keyOf(parts []groupPart, values []string, missing string) []string {
 // nameOf joins a key as OpenCost does.
 func nameOf(key []string) string { return strings.Join(key, "/") }
 
-// needsContainers tells whether only the container rollup has all columns.
-func needsContainers(columns []string) bool {
-	for _, c := range []string{"node", "asset_id", "pod", "pod_uid", "container"} {
-		if slices.Contains(columns, c) {
-			return true
+// dayTable is the smallest daily rollup of allocations that has all of these
+// columns. What a rollup has not as a key it holds where it is single, which
+// serves properties but no group and no filter.
+func dayTable(columns []string) string {
+	table := "alloc_day_namespace"
+	for _, c := range columns {
+		switch c {
+		case "node", "asset_id", "pod", "pod_uid", "container":
+			return "alloc_day_container"
+		case "controller_kind", "controller", "services", "labels_id":
+			table = "alloc_day_controller"
 		}
 	}
-	return false
+	return table
 }
 
 // assetCategoryText is the category of an asset by its type.

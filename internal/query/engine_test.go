@@ -192,10 +192,10 @@ func TestCompleteness(t *testing.T) {
 func TestLargeSumsAndCurrencies(t *testing.T) {
 	f := newFleet(t, 8)
 	exec := func(q string) { scan(t, f.store, q, func(*sql.Rows) error { return nil }) }
-	exec("UPDATE alloc_day_controller SET cpu_cost = 999999999999999999 WHERE kind = 'container'")
+	exec("UPDATE alloc_day_namespace SET cpu_cost = 999999999999999999 WHERE kind = 'container'")
 	exec("UPDATE cluster SET currency = 'EUR' WHERE cluster = 'c1'")
 	var n int64
-	scan(t, f.store, "SELECT count(*) FROM alloc_day_controller WHERE kind = 'container' AND cluster <> 'c1'", func(r *sql.Rows) error { return r.Scan(&n) })
+	scan(t, f.store, "SELECT count(*) FROM alloc_day_namespace WHERE kind = 'container' AND cluster <> 'c1'", func(r *sql.Rows) error { return r.Scan(&n) })
 	a := ask(t, t, f.engine(t), query.AllocationQuery{Window: f.window(), All: true})
 	var want cost.Sum
 	for range n {

@@ -69,9 +69,9 @@ func (r *allocRun) grouped() error {
 	for _, ms := range [][]allocMeasure{l.own, l.shares, l.reserved} {
 		s.measures(ms, r.wide)
 	}
-	// Properties do not decide the table: the smaller rollup knows where they
+	// Properties do not decide the table: a smaller rollup knows where they
 	// are several.
-	table := s.dayTable()
+	table := dayTable(s.columns)
 	props := newPropertyReader(r.dims, exprs)
 	for _, c := range props.computed {
 		s.need(propertyColumns[c])

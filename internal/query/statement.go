@@ -51,16 +51,8 @@ func (s *statement) measures(ms []allocMeasure, wide bool) {
 	}
 }
 
-// dayTable is the smallest rollup with the columns needed so far.
-func (s *statement) dayTable() string {
-	if needsContainers(s.columns) {
-		return "alloc_day_container"
-	}
-	return "alloc_day_controller"
-}
-
 // sql writes the statement over the smallest tables that can answer it.
-func (s *statement) sql(r *allocRun) string { return s.sqlFrom(r, s.dayTable()) }
+func (s *statement) sql(r *allocRun) string { return s.sqlFrom(r, dayTable(s.columns)) }
 
 func (s *statement) sqlFrom(r *allocRun, dayTable string) string {
 	if odd := r.meta.inCurrency(); odd != "TRUE" {
