@@ -1,10 +1,7 @@
 package prometheus
 
 import (
-	"bufio"
 	"io"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,69 +12,12 @@ import (
 	"github.com/fleetcost/fleetcost/test/servers"
 )
 
-// recorded is a page of metrics as an exporter gave it at one moment.
-type recorded struct {
-	file   string
-	target string // labels that a scrape adds
-}
-
-// replay writes the page's samples n times, a minute apart, beginning at first
-// or, where the page stamps its samples, at their own times. Counters grow by
-// perSecond. Families of all pages are written together, as OpenMetrics wants.
-func replay(w io.Writer, pages []recorded, first time.Time, n int, perSecond float64) error {
-	e := &exposition{}
-	for _, p := range pages {
-		f, err := os.Open(p.file)
-		if err != nil {
-			return err
-		}
-		sc := bufio.NewScanner(f)
-		for sc.Scan() {
-			line := sc.Text()
-			end := strings.LastIndexByte(line, '}')
-			if strings.HasPrefix(line, "#") || end < 0 {
-				continue
-			}
-			fields := strings.Fields(line[end+1:])
-			v, err := strconv.ParseFloat(fields[0], 64)
-			if err != nil {
-				return err
-			}
-			at := first
-			if len(fields) > 1 {
-				ms, err := strconv.ParseInt(fields[1], 10, 64)
-				if err != nil {
-					return err
-				}
-				at = time.UnixMilli(ms)
-			}
-			series := line[:end] + "," + p.target + "}"
-			name, _, _ := strings.Cut(line, "{")
-			for i := range n {
-				x := v
-				if strings.HasSuffix(name, "_total") {
-					x += perSecond * 60 * float64(i)
-				}
-				e.add(series, at.Add(time.Duration(i)*time.Minute), x)
-			}
-		}
-		if err := sc.Err(); err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
-	}
-	_, err := io.WriteString(w, e.String())
-	return err
-}
-
 func TestRealCluster(t *testing.T) {
 	first := time.UnixMilli(1762283373682) // when the node was recorded: 2025-11-04T19:09:33Z
 	p := servers.StartPrometheus(t, func(w io.Writer) error {
-		return replay(w, []recorded{
-			{"testdata/minikube-1.33/kube-state-metrics.txt", `instance="10.244.0.7:8080",job="kube-state-metrics"`},
-			{"testdata/minikube-1.33/cadvisor.txt", `instance="192.168.67.2:10250",job="kubelet"`},
+		return servers.Replay(w, []servers.Page{
+			{File: "testdata/minikube-1.33/kube-state-metrics.txt", Target: `instance="10.244.0.7:8080",job="kube-state-metrics"`},
+			{File: "testdata/minikube-1.33/cadvisor.txt", Target: `instance="192.168.67.2:10250",job="kubelet"`},
 		}, first, 20, 0.1)
 	})
 	h := cost.HourOf(first)
@@ -180,7 +120,7 @@ func TestRealCluster(t *testing.T) {
 func TestPodCgroupsAreNotContainers(t *testing.T) {
 	first := time.UnixMilli(1795390010000)
 	p := servers.StartPrometheus(t, func(w io.Writer) error {
-		return replay(w, []recorded{{"testdata/kubelet-1.36.3/cadvisor.txt", `instance="real-1:10250"`}}, first, 10, 0.05)
+		return servers.Replay(w, []servers.Page{{File: "testdata/kubelet-1.36.3/cadvisor.txt", Target: `instance="real-1:10250"`}}, first, 10, 0.05)
 	})
 	h := cost.HourOf(first)
 	u := hours(t, newSource(t, p.URL(), nil), cost.Window{Start: h, End: h + 1})[h]
