@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
@@ -139,10 +141,12 @@ func (in *Ingester) fromStatus(clusters []string, now time.Time) []candidate {
 	defer in.viewMu.Unlock()
 	oldest := in.daysFrom(now)
 	var out []candidate
+	named := map[string]bool{}
 	add := func(name string, o costfile.ObjectStatus) {
 		k, err := costfile.ParseKey(name)
 		if err == nil && in.unknown(name, o.ETag) {
 			out = append(out, candidate{k, name, o.ETag, o.Bytes})
+			named[name] = true
 		}
 	}
 	for _, id := range clusters {
@@ -159,14 +163,20 @@ func (in *Ingester) fromStatus(clusters []string, now time.Time) []candidate {
 			add(costfile.LiveKey(data, id), o)
 		}
 	}
-	// What failed or was skipped last time is not named by a changed status:
-	// try it again.
+	// What failed or had to wait last time is not named by a changed status: try
+	// it again.
 	for id, c := range in.clusters {
-		for name := range c.errs {
+		again := slices.AppendSeq(slices.Collect(maps.Keys(c.errs)), maps.Keys(c.waiting))
+		for _, name := range again {
+			if named[name] {
+				continue
+			}
+			named[name] = true
 			if k, err := costfile.ParseKey(name); err == nil && k.Cluster == id && (k.Kind == costfile.KeyDaily || k.Kind == costfile.KeyLive) {
 				out = append(out, candidate{key: k, name: name})
 			}
 		}
+		c.waiting = nil
 	}
 	return out
 }
@@ -176,6 +186,11 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 	var d discovery
 	oldest := in.daysFrom(now)
 	seen := make(map[string]string, len(in.loaded)) // ETags
+	in.viewMu.Lock()
+	for _, c := range in.clusters {
+		c.waiting = nil // the listing names them again
+	}
+	in.viewMu.Unlock()
 	visit := func(o bucket.Object) error {
 		r.Listed++
 		k, err := costfile.ParseKey(o.Key)

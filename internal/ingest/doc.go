@@ -12,6 +12,9 @@
 //     ledger that says which.
 //   - The same objects give the same rows, whatever the order or the batches.
 //   - Hours of a live object that the daily object has are ignored.
+//   - A cluster-day changes when its datasets hold the same hours in the same
+//     versions. While a push is under way it keeps what it was, for at most
+//     Config.Patience Syncs.
 //   - A key leaves the store only after two complete sweeps without it.
 //   - Memory is bounded by the size of a batch, not by the fleet; the cache
 //     directory by a batch, the one fetched ahead, and the live objects.

@@ -32,6 +32,9 @@ type ClusterView struct {
 	// Sync, by key; they are tried again.
 	Errors      map[string]string `json:"errors,omitempty"`
 	Quarantined []Quarantined     `json:"quarantined,omitempty"`
+	// Uneven are days loaded although their datasets do not hold the same hours,
+	// and how they differ: a push ended half-way and was not taken up again.
+	Uneven map[cost.Day]string `json:"uneven,omitempty"`
 }
 
 // Quarantined is an object that was refused.
@@ -93,6 +96,7 @@ func (in *Ingester) Fleet(ctx context.Context) ([]ClusterView, error) {
 			v.Status = c.status
 		}
 		v.Errors = maps.Clone(c.errs)
+		v.Uneven = maps.Clone(c.uneven)
 	}
 	in.viewMu.Unlock()
 	out := make([]ClusterView, 0, len(views))

@@ -133,6 +133,12 @@ func object[T costfile.Row](t testing.TB, meta costfile.Meta, hours []cost.Hour,
 	if meta.Currency == "" {
 		meta.Currency = "USD"
 	}
+	return encode(t, meta, rows)
+}
+
+// encode writes rows with metadata as it is.
+func encode[T costfile.Row](t testing.TB, meta costfile.Meta, rows []T) []byte {
+	t.Helper()
 	var buf bytes.Buffer
 	w := costfile.NewWriter[T](&buf, meta)
 	if err := w.Write(rows...); err != nil {

@@ -37,6 +37,9 @@ type Config struct {
 	EnsuredDays int
 	// Currency is the fleet's; "" means that of most clusters.
 	Currency string
+	// Patience is how many Syncs a cluster-day keeps what it was while its
+	// datasets differ, because a push is under way; 0 means 3, less than 0 none.
+	Patience int
 	// Limits bound a single object; the zero value means
 	// costfile.DefaultLimits.
 	Limits costfile.Limits
@@ -54,6 +57,9 @@ func (c Config) withDefaults() Config {
 	set(&c.DailyDays, 400)
 	set(&c.Downloads, 8)
 	set(&c.EnsuredDays, 31)
+	if c.Patience == 0 {
+		c.Patience = 3
+	}
 	c.HourlyDays = min(c.HourlyDays, c.DailyDays)
 	if c.SweepEvery <= 0 {
 		c.SweepEvery = 6 * time.Hour
@@ -91,6 +97,7 @@ type Ingester struct {
 	retained    [2]cost.Day        // hoursFrom and the first day of rollups that the store was last cut to
 	ensured     map[cost.Day]int64 // days before hoursFrom that have hourly rows, and their last use
 	currency    string
+	uneven      map[clusterDay]int // how often each was found with datasets that differ
 
 	// view is what Fleet and Progress read.
 	viewMu   sync.Mutex
@@ -105,6 +112,9 @@ type clusterState struct {
 	status *costfile.Status
 	errs   map[string]string // object key → why it could not be read, last sync
 	dirty  bool              // not yet in the store
+	// waiting are keys left for the next Sync, because their push was under way.
+	waiting map[string]bool
+	uneven  map[cost.Day]string // days loaded although their datasets differ, and how
 }
 
 // Report says what a Sync did.
@@ -117,6 +127,7 @@ type Report struct {
 	Bytes       int64
 	Quarantined int
 	Forgotten   int
+	Waiting     int // objects left for the next Sync: their push is under way
 	Failed      int // objects that could not be fetched now; tried again next time
 	Duration    time.Duration
 }
@@ -142,6 +153,7 @@ func New(ctx context.Context, cfg Config, b bucket.Bucket, st *store.Store, logg
 		turn:   make(chan struct{}, 1),
 		loaded: map[string]*store.Object{}, quarantined: map[string]string{}, refused: map[string]bool{}, missing: map[string]int{},
 		statusETag: map[string]string{}, ownerETag: map[string]string{}, clusters: map[string]*clusterState{},
+		uneven: map[clusterDay]int{},
 	}
 	if err := in.resume(ctx); err != nil {
 		return nil, fmt.Errorf("take up the store: %w", err)

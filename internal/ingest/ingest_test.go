@@ -189,7 +189,7 @@ func TestRefusedObjects(t *testing.T) {
 		}
 		put(t, b, keys[c.cluster], c.body(c.cluster))
 	}
-	s := open(t, b, t.TempDir(), func(c *ingest.Config) { c.Currency = "USD" })
+	s := open(t, b, t.TempDir(), func(c *ingest.Config) { c.Currency, c.Patience = "USD", -1 })
 	if r := s.sync(t); r.Loaded != 3 || r.Quarantined != len(cases) {
 		t.Errorf("report %+v", r)
 	}
@@ -384,6 +384,37 @@ func TestChangesFollowStatus(t *testing.T) {
 	}
 }
 
+// putObjectStatus writes a status naming today's daily objects, or the live
+// ones, as far as they exist.
+func putObjectStatus(t testing.TB, b bucket.Bucket, cluster string, live bool) {
+	t.Helper()
+	objects := map[costfile.Dataset]costfile.ObjectStatus{}
+	for _, data := range costfile.Datasets {
+		key := costfile.DailyKey(data, today, cluster)
+		if live {
+			key = costfile.LiveKey(data, cluster)
+		}
+		o, err := b.Stat(t.Context(), key)
+		switch {
+		case err == nil:
+			objects[data] = costfile.ObjectStatus{ETag: o.ETag, Bytes: o.Size}
+		case !errors.Is(err, bucket.ErrNotFound):
+			t.Fatal(err)
+		}
+	}
+	s := costfile.Status{Version: "1.0", ClusterID: cluster, Currency: "USD"}
+	if live {
+		s.Live.Objects = objects
+	} else {
+		s.Days = map[cost.Day]costfile.DayStatus{today: {Objects: objects}}
+	}
+	body, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, b, costfile.StatusKey(cluster), body)
+}
+
 func putStatus(t testing.TB, b bucket.Bucket, cluster string, days ...cost.Day) {
 	t.Helper()
 	s := costfile.Status{Version: "1.0", ClusterID: cluster, AgentVersion: "test", Currency: "USD", Days: map[cost.Day]costfile.DayStatus{}}
@@ -461,7 +492,8 @@ func TestCurrencyOfMost(t *testing.T) {
 	odd("a", "AUD")
 	odd("b", "EUR")
 	odd("c", "EUR")
-	s := open(t, b, dir)
+	alone := func(c *ingest.Config) { c.Patience = -1 } // there is no other dataset
+	s := open(t, b, dir, alone)
 	if r := s.sync(t); r.Loaded != 2 || r.Quarantined != 1 {
 		t.Fatalf("report %+v", r)
 	}
@@ -470,7 +502,7 @@ func TestCurrencyOfMost(t *testing.T) {
 	}
 	odd("d", "AUD")
 	odd("e", "AUD")
-	s = open(t, b, dir)
+	s = open(t, b, dir, alone)
 	if r := s.sync(t); r.Loaded != 0 || r.Quarantined != 3 {
 		t.Errorf("after a restart: %+v", r)
 	}

@@ -110,7 +110,7 @@ func (in *Ingester) loadTurn(ctx context.Context, units []*unit, got []fetched, 
 			}
 		}
 	}
-	err := in.loadUnits(ctx, units, r)
+	err := in.loadUnits(ctx, in.settled(units, r), r)
 	for _, o := range objects {
 		_ = os.Remove(o.Path) // daily objects are not needed again
 	}

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
@@ -68,10 +70,12 @@ type ledgerRow struct {
 	LoadedUS   int64   `json:"loaded_us"`
 	Currency   string  `json:"currency"`
 	Hours      []int64 `json:"hours"`
+	// Generations are those of the hours, in their order.
+	Generations []int64 `json:"generations"`
 }
 
 const ledgerColumns = "key VARCHAR, etag VARCHAR, cluster VARCHAR, dataset VARCHAR, day DATE, bytes BIGINT, rows BIGINT, " +
-	"total DECIMAL(38,0), generation BIGINT, state VARCHAR, reason VARCHAR, loaded_us BIGINT, currency VARCHAR, hours INTEGER[]"
+	"total DECIMAL(38,0), generation BIGINT, state VARCHAR, reason VARCHAR, loaded_us BIGINT, currency VARCHAR, hours INTEGER[], generations BIGINT[]"
 
 // The states of a ledger row. A key has at most one row of each: what was
 // loaded of it, and a later version that was refused.
@@ -83,7 +87,7 @@ const (
 func rowOf(o *Object, state, reason string, nowUS int64) ledgerRow {
 	r := ledgerRow{
 		Key: o.Key, ETag: o.ETag, Cluster: o.Cluster, Dataset: string(o.Dataset), Bytes: o.Bytes,
-		State: state, Reason: reason, LoadedUS: nowUS, Currency: o.Currency, Hours: []int64{},
+		State: state, Reason: reason, LoadedUS: nowUS, Currency: o.Currency, Hours: []int64{}, Generations: []int64{},
 	}
 	if !o.Live {
 		day := o.Day.String()
@@ -95,6 +99,7 @@ func rowOf(o *Object, state, reason string, nowUS int64) ledgerRow {
 		total.Add(h.Total)
 		r.Generation = max(r.Generation, h.Generation)
 		r.Hours = append(r.Hours, int64(h.Hour))
+		r.Generations = append(r.Generations, h.Generation)
 	}
 	r.Total = total.Big().String()
 	return r
@@ -236,7 +241,7 @@ func (s *Store) Ledger(ctx context.Context) ([]Object, error) { return s.entries
 
 func (s *Store) entries(ctx context.Context, where string) ([]Object, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT key, etag, cluster, dataset, coalesce(day - DATE '1970-01-01', 0)::BIGINT, day IS NULL, bytes, rows,
-		total::VARCHAR, generation, state, reason, loaded_us, currency, array_to_string(hours, ',') FROM ledger `+where+` ORDER BY key, state`)
+		total::VARCHAR, generation, state, reason, loaded_us, currency, array_to_string(hours, ','), array_to_string(generations, ',') FROM ledger `+where+` ORDER BY key, state`)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
@@ -245,13 +250,13 @@ func (s *Store) entries(ctx context.Context, where string) ([]Object, error) {
 	for rows.Next() {
 		var o Object
 		var day int64
-		var state, hours string
+		var state, hours, generations string
 		if err := rows.Scan(&o.Key, &o.ETag, &o.Cluster, &o.Dataset, &day, &o.Live, &o.Bytes, &o.Rows,
-			&o.Total, &o.Generation, &state, &o.Reason, &o.LoadedUS, &o.Currency, &hours); err != nil {
+			&o.Total, &o.Generation, &state, &o.Reason, &o.LoadedUS, &o.Currency, &hours, &generations); err != nil {
 			return nil, fmt.Errorf("read the ledger: %w", err)
 		}
 		o.Day, o.Quarantined = cost.Day(day), state == stateQuarantined
-		if o.Hours, err = parseHours(hours); err != nil {
+		if o.Hours, err = parseHours(hours, generations); err != nil {
 			return nil, fmt.Errorf("read the ledger's hours of %s: %w", o.Key, err)
 		}
 		out = append(out, o)
@@ -259,19 +264,23 @@ func (s *Store) entries(ctx context.Context, where string) ([]Object, error) {
 	return out, rows.Err()
 }
 
-func parseHours(text string) ([]Hour, error) {
-	var out []Hour
-	for len(text) > 0 {
-		n := 0
-		for n < len(text) && text[n] != ',' {
-			n++
-		}
-		h, err := strconv.ParseInt(text[:n], 10, 64)
-		if err != nil {
+// parseHours reads the lists of an entry's hours and their generations.
+func parseHours(hours, generations string) ([]Hour, error) {
+	if hours == "" {
+		return nil, nil
+	}
+	h, g := strings.Split(hours, ","), strings.Split(generations, ",")
+	if len(h) != len(g) {
+		return nil, fmt.Errorf("%d hours and %d generations", len(h), len(g))
+	}
+	out := make([]Hour, len(h))
+	for i := range h {
+		hour, err1 := strconv.ParseInt(h[i], 10, 64)
+		generation, err2 := strconv.ParseInt(g[i], 10, 64)
+		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		out = append(out, Hour{Hour: cost.Hour(h)})
-		text = text[min(len(text), n+1):]
+		out[i] = Hour{Hour: cost.Hour(hour), Generation: generation}
 	}
 	return out, nil
 }

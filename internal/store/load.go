@@ -42,7 +42,7 @@ type Object struct {
 	Day      cost.Day // of a daily object
 	Bytes    int64
 	Currency string
-	Hours    []Hour // ascending; in ledger entries read back only Hour is set
+	Hours    []Hour // ascending; in ledger entries read back only Hour and Generation are set
 
 	// Path is the local copy that Load reads. It is not stored.
 	Path string

@@ -13,8 +13,8 @@ import (
 
 // TestRollupsAgree: per day, cluster, kind and namespace, the three daily
 // tables and the hours hold the same sums, and a text of the namespace rollup
-// is the one value its rows have, or NULL. Each check
-// replaces the day of the one before.
+// is the one value its rows have, or NULL. Each
+// check replaces the day of the one before.
 func TestRollupsAgree(t *testing.T) {
 	s := open(t)
 	dir := t.TempDir()

@@ -7,7 +7,7 @@ import (
 
 // layoutVersion stamps the file. Change it with every change to a table or to
 // the meaning of a column: files of another version are rebuilt.
-const layoutVersion = "2"
+const layoutVersion = "3"
 
 // How a measure column is rolled up.
 type rollup int
@@ -160,7 +160,7 @@ func schema() []string {
 			last_hour INTEGER, currency VARCHAR, updated_us BIGINT)`,
 		`CREATE TABLE ledger (key VARCHAR, etag VARCHAR, cluster VARCHAR, dataset VARCHAR, day DATE, bytes BIGINT,
 			rows BIGINT, total DECIMAL(38,0), generation BIGINT, state VARCHAR, reason VARCHAR, loaded_us BIGINT,
-			currency VARCHAR, hours INTEGER[])`,
+			currency VARCHAR, hours INTEGER[], generations BIGINT[])`,
 		"CREATE TABLE ensured_day (day DATE, used_us BIGINT)",
 	}
 }
