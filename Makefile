@@ -54,12 +54,13 @@ generate: ## Rewrite the generated pages (settings, OpenAPI) and golden files.
 	go test ./test/docs ./internal/httpapi -run 'Generated|OpenAPI' -update
 
 .PHONY: bench
-bench: ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clusters, questions over HTTP.
+bench: build ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clusters, questions over HTTP.
 	go test -run '^$$' -bench . -benchtime 2s ./internal/costfile ./internal/allocate ./internal/simulate ./internal/ingest ./internal/query
+	go test -run '^$$' -bench BenchmarkAgent -benchtime 1x ./test/bench
 	go run ./test/bench --clusters 10
 
 .PHONY: bench-full
-bench-full: ## Run the full rebuild: 100 clusters × 500 containers × 90 days (generated once into the cache).
+bench-full: build ## Run the full rebuild: 100 clusters × 500 containers × 90 days (generated once into the cache).
 	go run ./test/bench --clusters 100
 
 .PHONY: fuzz

@@ -31,6 +31,7 @@ type bench struct {
 	clusters, containers, days int
 	binary, cache              string
 	runs                       int
+	generate                   bool
 	limit                      time.Duration
 }
 
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&b.cache, "cache", defaultCache(), "where the generated bucket is kept")
 	flag.IntVar(&b.runs, "runs", 20, "different windows per question")
 	flag.DurationVar(&b.limit, "limit", 30*time.Minute, "give up on the rebuild after this time")
+	flag.BoolVar(&b.generate, "generate", false, "only generate the bucket")
 	flag.Parse()
 	ctx, stop := ops.SignalContext(context.Background())
 	defer stop()
@@ -72,6 +74,9 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	fmt.Printf("bucket: %d objects, %.1f MB, %d allocation rows, %.1f B/row (allocation), %.1f B/row (all datasets)\n",
 		objects, float64(bytes.all)/1e6, rows, float64(bytes.allocation)/float64(rows), float64(bytes.all)/float64(rows))
+	if b.generate {
+		return nil
+	}
 	return b.measure(ctx, dir, window, rows)
 }
 

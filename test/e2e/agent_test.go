@@ -3,9 +3,16 @@
 package e2e_test
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/costfile"
 )
 
 // undisturbed runs one agent to its end and returns what the bucket then holds.
@@ -86,4 +93,59 @@ func TestAnotherClusterIsRefused(t *testing.T) {
 		t.Fatal("a second cluster may write under the first one's id")
 	}
 	mentions(t, p.out.String(), s.Name, "--take-over")
+}
+
+// TestRecompute corrects the past: a discount that was forgotten is applied to
+// closed days, which are replaced and lose no coverage.
+func TestRecompute(t *testing.T) {
+	s, prom := recentScenario(t, 5, 4)
+	storage, dir := directory(t)
+	first := start(t, "fleetcost-agent", agentArgs(t, s, prom, storage, "--once")...)
+	if err := first.wait(); err != nil {
+		t.Fatalf("%v\n%s", err, tail(first.out.String()))
+	}
+	before := cpuCost(t, openDirectory(t, dir))
+	from, to := s.Start.Day(), (s.Start + cost.Hour(s.Hours)).Day()
+	again := start(t, "fleetcost-agent", agentArgs(t, s, prom, storage, "--recompute", from.String()+".."+to.String(), "--discount", "0.5")...)
+	if err := again.wait(); err != nil {
+		t.Fatalf("%v\n%s", err, tail(again.out.String()))
+	}
+	after := cpuCost(t, openDirectory(t, dir))
+	if len(after) != len(before) || len(before) < s.Hours {
+		t.Fatalf("%d hours before, %d after, want at least %d", len(before), len(after), s.Hours)
+	}
+	for h, c := range before {
+		// Half of each row is rounded to a nano-unit by itself.
+		if diff := 2*after[h] - c; diff < -1000 || diff > 1000 {
+			t.Errorf("hour %v: CPU cost %v became %v, want half", h, c, after[h])
+		}
+	}
+	mentions(t, again.out.String(), "totalBefore", "difference")
+}
+
+// cpuCost adds up the CPU cost of every hour in the bucket.
+func cpuCost(t *testing.T, b bucket.Bucket) map[cost.Hour]cost.Money {
+	t.Helper()
+	out := map[cost.Hour]cost.Money{}
+	err := b.List(context.Background(), costfile.DailyPrefix(costfile.AllocationData), "", func(o bucket.Object) error {
+		r, _, err := b.Get(context.Background(), o.Key)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		rows, _, err := costfile.ReadAll[cost.Allocation](bytes.NewReader(data), int64(len(data)), costfile.DefaultLimits)
+		for _, row := range rows {
+			h, _ := cost.HourOfMicros(row.WindowStart)
+			out[h] += row.CPUCost
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
