@@ -110,7 +110,7 @@ func (e *Engine) allocationsAt(ctx context.Context, q AllocationQuery, version s
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plan(ctx, q.Window, q.StepHours, q.Accumulate)
+	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate)
 	if err != nil {
 		return nil, err
 	}
@@ -139,16 +139,15 @@ func (e *Engine) allocationsAt(ctx context.Context, q AllocationQuery, version s
 }
 
 // plan chooses the tables for a window and sees to its hours.
-func (e *Engine) plan(ctx context.Context, w cost.Window, stepHours int64, acc Accumulate) (*timePlan, error) {
+func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepHours int64, acc Accumulate) (*timePlan, error) {
 	sets, err := setsOf(w, stepHours, acc)
 	if err != nil {
 		return nil, err
 	}
-	present, err := e.hoursOfDays(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	plan := newTimePlan(w, stepHours, acc, sets, present)
+	plan := newTimePlan(w, stepHours, acc, sets, func(d cost.Day) (first, last cost.Hour, ok bool) {
+		span, ok := meta.days[d]
+		return span.first, span.last, ok
+	})
 	if days := plan.hourDays(); len(days) > 0 && e.hydrator != nil {
 		if err := e.hydrator.EnsureHours(ctx, days); err != nil {
 			if ctx.Err() != nil {

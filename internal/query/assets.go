@@ -84,7 +84,7 @@ func (e *Engine) assetsAt(ctx context.Context, q AssetQuery, version string, wid
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plan(ctx, q.Window, q.StepHours, q.Accumulate)
+	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +220,7 @@ func (r *assetRun) grouped() error {
 		exprs = append(exprs, "asset_id")
 	}
 	measures, props := assetMeasures(), assetProperties()
+	measures = slices.DeleteFunc(measures, func(m assetMeasure) bool { return m.fold != foldMin && r.meta.zero[SourceAsset][m.column] })
 	text, err := r.sql(b, exprs, measures, props)
 	if err != nil {
 		return err

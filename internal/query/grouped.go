@@ -11,14 +11,17 @@ import (
 // unmounted volumes. What it can carry saves another pass over the table.
 type layout struct {
 	idle, overhead bool           // rows of these kinds
-	own            []allocMeasure // of every row
+	own            []allocMeasure // of every row, the costs last
+	costs          []allocMeasure
 	shares         []allocMeasure // idle given to the row, or left over on idle rows
 	reserved       []allocMeasure // of idle rows
 	apart          bool           // shares go to __idle__, not to the row
+	idleOfShares   bool           // __idle__ is made of shares, not of costs
 }
 
 func (r *allocRun) layout() layout {
-	l := layout{own: slices.Concat(quantityMeasures(), costMeasures()), overhead: r.q.Overhead == OverheadSeparate}
+	l := layout{costs: r.meta.nonZero(costMeasures()), overhead: r.q.Overhead == OverheadSeparate}
+	l.own = append(r.meta.nonZero(quantityMeasures()), l.costs...)
 	pools := len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0
 	switch {
 	case r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode:
@@ -29,6 +32,8 @@ func (r *allocRun) layout() layout {
 	case !pools:
 		l.shares, l.idle, l.apart = idleShareMeasures(r.byNode), true, true
 	}
+	l.idleOfShares = len(l.shares) > 0
+	l.shares, l.reserved = r.meta.nonZero(l.shares), r.meta.nonZero(l.reserved)
 	return l
 }
 
@@ -127,18 +132,18 @@ func addAll(row *AllocationRow, ms []allocMeasure, values []any) {
 // addReserved adds a part of idle or overhead rows to __idle__ or
 // __overhead__.
 func (r *allocRun) addReserved(set int, kind cost.Kind, l *layout, p *part) {
-	costs := p.own[len(p.own)-len(costMeasures()):]
+	costs := p.own[len(p.own)-len(l.costs):]
 	switch {
 	case kind == cost.KindOverhead && !allZero(costs):
 		row := r.reserved(set, cost.OverheadName, kind, nil)
 		row.widen(p.start, p.end)
-		addAll(row, costMeasures(), costs)
-	case kind == cost.KindIdle && len(l.shares) > 0:
+		addAll(row, l.costs, costs)
+	case kind == cost.KindIdle && l.idleOfShares:
 		r.addIdle(set, p)
 	case kind == cost.KindIdle && !allZero(costs):
 		row := r.reserved(set, cost.IdleName, kind, nil)
 		row.widen(p.start, p.end)
-		addAll(row, costMeasures(), costs)
+		addAll(row, l.costs, costs)
 		addAll(row, l.reserved, p.reserved)
 	}
 }
@@ -150,7 +155,7 @@ func (r *allocRun) addIdle(set int, p *part) {
 	}
 	row := r.reserved(set, cost.IdleName, cost.KindIdle, nil)
 	row.widen(p.start, p.end)
-	addAll(row, idleRowMeasures(r.byNode), p.shares)
+	addAll(row, r.meta.nonZero(idleRowMeasures(r.byNode)), p.shares)
 }
 
 // idle fills the __idle__ rows where the main statement does not: all idle,
@@ -161,13 +166,13 @@ func (r *allocRun) idle() error {
 		return nil
 	}
 	s := r.statement()
-	measures := idleRowMeasures(r.byNode)
+	measures := r.meta.nonZero(idleRowMeasures(r.byNode))
 	switch {
 	case r.q.Idle != IdleSeparate:
 		s.kinds(cost.KindIdle)
 	case r.wholeIdle():
 		s.kinds(cost.KindIdle)
-		measures = append(costMeasures()[:3], reservedMeasures()...)
+		measures = r.meta.nonZero(append(costMeasures()[:3], reservedMeasures()...))
 	default:
 		s.kinds(cost.KindContainer, cost.KindIdle)
 	}

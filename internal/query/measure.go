@@ -66,18 +66,6 @@ func costMeasures() []allocMeasure {
 	}
 }
 
-// ownCost is the sum of a row's own costs, its overhead included.
-const ownCost = "cpu_cost + ram_cost + gpu_cost + pv_cost + lb_cost + network_cross_zone_cost + network_cross_region_cost + network_internet_cost + overhead_cost"
-
-// costColumns are the columns of ownCost.
-func costColumns() []string {
-	var out []string
-	for _, m := range costMeasures() {
-		out = append(out, m.column)
-	}
-	return out
-}
-
 // quantityMeasures are what a row ran, asked for and used.
 func quantityMeasures() []allocMeasure {
 	return []allocMeasure{

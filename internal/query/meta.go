@@ -18,7 +18,16 @@ type storeMeta struct {
 	currency    string
 	odd         []string // clusters in another currency, left out of sums
 	oneProvider bool     // no cluster has assets of two providers
+	days        map[cost.Day]hourSpan
+	zero        zeroColumns
 }
+
+// hourSpan is the first and last hour with data of a day.
+type hourSpan struct{ first, last cost.Hour }
+
+// zeroColumns are the measures of a source that are 0 in every row of the
+// store: on most fleets a third of them. They are not read.
+type zeroColumns map[string]map[string]bool // by source and column
 
 type clusterMeta struct {
 	name        string
@@ -54,6 +63,12 @@ func (e *Engine) metaAt(ctx context.Context, version string) (*storeMeta, error)
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := e.readDays(ctx, m); err != nil {
+		return nil, err
+	}
+	if err := e.readZero(ctx, m); err != nil {
 		return nil, err
 	}
 	m.chooseCurrency()
@@ -106,19 +121,64 @@ func (m *storeMeta) warnings() []string {
 	return []string{fmt.Sprintf("left out, because their currency is not %s: %s", m.currency, strings.Join(m.odd, ", "))}
 }
 
-// hoursOfDays returns the first and last hour with data of each day that a
-// window touches.
-func (e *Engine) hoursOfDays(ctx context.Context, w cost.Window) (func(cost.Day) (first, last cost.Hour, ok bool), error) {
-	type span struct{ first, last cost.Hour }
-	days := w.Days()
-	found := make(map[cost.Day]span, len(days))
-	q := fmt.Sprintf("SELECT %s, min(hour), max(hour) FROM coverage WHERE %s GROUP BY 1", dayNumber, whenDays(days))
-	err := e.each(ctx, q, func(v []any) error {
-		found[cost.Day(integer(v[0]))] = span{cost.Hour(integer(v[1])), cost.Hour(integer(v[2]))}
+// readDays reads the first and last hour with data of each day.
+func (e *Engine) readDays(ctx context.Context, m *storeMeta) error {
+	m.days = map[cost.Day]hourSpan{}
+	q := "SELECT " + dayNumber + ", min(hour), max(hour) FROM coverage GROUP BY 1"
+	return e.each(ctx, q, func(v []any) error {
+		m.days[cost.Day(integer(v[0]))] = hourSpan{cost.Hour(integer(v[1])), cost.Hour(integer(v[2]))}
 		return nil
 	})
-	return func(d cost.Day) (cost.Hour, cost.Hour, bool) {
-		s, ok := found[d]
-		return s.first, s.last, ok
-	}, err
+}
+
+// readZero asks for the bounds of the measures that the store keeps anyway.
+func (e *Engine) readZero(ctx context.Context, m *storeMeta) error {
+	m.zero = zeroColumns{SourceAllocation: {}, SourceAsset: {}}
+	var alloc, asset []string
+	for _, of := range [][]allocMeasure{quantityMeasures(), costMeasures(), idleShareMeasures(true), idleShareMeasures(false), reservedMeasures()} {
+		alloc = append(alloc, measureColumns(of)...)
+	}
+	for _, am := range assetMeasures() {
+		asset = append(asset, am.column)
+	}
+	for _, t := range []struct {
+		source  string
+		columns []string
+		tables  []string
+	}{
+		{SourceAllocation, alloc, []string{"alloc_hour", "alloc_day_container", "alloc_day_controller", "alloc_day_namespace"}},
+		{SourceAsset, asset, []string{"asset_hour", "asset_day"}},
+	} {
+		zero := m.zero[t.source]
+		for _, c := range t.columns {
+			zero[c] = true
+		}
+		for _, table := range t.tables {
+			err := e.each(ctx, boundsSQL(table, t.columns), func(v []any) error {
+				for i, c := range t.columns {
+					zero[c] = zero[c] && boundsAreZero(textOf(v[i]))
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nonZero leaves out the measures that are 0 everywhere.
+func (m *storeMeta) nonZero(ms []allocMeasure) []allocMeasure {
+	return slices.DeleteFunc(slices.Clone(ms), func(x allocMeasure) bool { return m.zero[SourceAllocation][x.column] })
+}
+
+// ownCost is the expression for the sum of a row's own costs, its overhead
+// included, and the columns in it.
+func (m *storeMeta) ownCost() (expr string, columns []string) {
+	columns = measureColumns(m.nonZero(costMeasures()))
+	if len(columns) == 0 {
+		return "0", nil
+	}
+	return strings.Join(columns, " + "), columns
 }

@@ -150,8 +150,8 @@ func (r *allocRun) pooled() ([]pot, error) {
 		return nil, err
 	}
 	s.groups = []string{"s", "u", flag, r.poolName()}
-	s.need(costColumns()...)
-	amount := ownCost
+	amount, columns := r.meta.ownCost()
+	s.need(columns...)
 	if r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode {
 		for _, m := range idleShareMeasures(r.byNode) {
 			s.need(m.column)
@@ -174,9 +174,10 @@ func (r *allocRun) overheadPots() ([]pot, error) {
 		return nil, err
 	}
 	s.need("cluster")
-	s.need(costColumns()...)
+	amount, columns := r.meta.ownCost()
+	s.need(columns...)
 	s.groups = []string{"s", "u", flag, "cluster"}
-	s.values = []string{sumInt(ownCost, r.wide)}
+	s.values = []string{sumInt(amount, r.wide)}
 	return r.readPots(s, func(p *pot, v []any) { p.name, p.cluster, p.kind = cost.OverheadName, textOf(v[0]), cost.KindOverhead })
 }
 
@@ -292,8 +293,9 @@ func (r *allocRun) takers(scope, match Node, byCluster bool) (map[unit]*takers, 
 		}
 		s.groups = append(s.groups, x)
 	}
-	s.need(costColumns()...)
-	s.values = []string{sumInt(ownCost, r.wide)}
+	amount, columns := r.meta.ownCost()
+	s.need(columns...)
+	s.values = []string{sumInt(amount, r.wide)}
 	found := map[unit]*takers{}
 	names := make([]string, len(exprs))
 	err = r.e.each(r.ctx, s.sql(r), func(v []any) error {

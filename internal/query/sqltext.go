@@ -77,6 +77,19 @@ func isOverflow(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "Conversion Error") && strings.Contains(err.Error(), "INT128")
 }
 
+// boundsSQL asks for what the engine knows of the range of columns, without
+// reading them. The bounds may be wider than the values.
+func boundsSQL(table string, columns []string) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = "stats(" + c + ")"
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM " + table + " LIMIT 1"
+}
+
+// boundsAreZero reads an answer of boundsSQL.
+func boundsAreZero(bounds string) bool { return strings.HasPrefix(bounds, "[Min: 0, Max: 0]") }
+
 // onlyText is the one value of a text column in a group, NULL where there are
 // several. Comparing hashes by bits costs half of comparing minimum and maximum.
 func onlyText(column string) string {
