@@ -65,7 +65,7 @@ func (c Config) withDefaults() Config {
 		c.SweepEvery = 6 * time.Hour
 	}
 	if c.BatchRows <= 0 {
-		c.BatchRows = 500_000
+		c.BatchRows = 2_000_000
 	}
 	if c.Limits == (costfile.Limits{}) {
 		c.Limits = costfile.DefaultLimits

@@ -21,7 +21,7 @@ import (
 const bytesPerRow = 24
 
 // maxBatchUnits bounds a batch of small units.
-const maxBatchUnits = 128
+const maxBatchUnits = 512
 
 // loadAll fetches and loads the units in batches; the next batch is fetched
 // while one is loaded.

@@ -27,6 +27,9 @@ func (l *loader) replace(ctx context.Context, spec *dataset, src *source, hours,
 	if src == nil {
 		return nil
 	}
+	if spec.name == Allocation {
+		return l.rollDown(ctx, spec, spec.fileRollByHash(src), "first_row")
+	}
 	return l.roll(ctx, spec, "("+spec.fileRoll(src)+")")
 }
 
@@ -149,22 +152,48 @@ func (d *dataset) fileRoll(src *source) string {
 		fmt.Fprintf(&in, ", %s AS %s", src.summed(m.name, m), m.name)
 		out.WriteString(", " + m.name)
 	}
-	switch d.name {
-	case Allocation:
-		for _, c := range idleShares {
-			fmt.Fprintf(&in, ", sum(%s)::BIGINT AS %s", src.idleShare(c), c)
-			out.WriteString(", " + c)
-		}
-	case Asset:
+	if d.name == Asset {
 		fmt.Fprintf(&in, ", sum(CASE WHEN starts_with(price_source, 'default') THEN %s ELSE 0 END)::BIGINT AS default_cost", sumOf(src, d.costs))
 		out.WriteString(", default_cost")
-	case Attachment:
 	}
 	if d.labels == nil {
 		return in.String() + d.taken() + " GROUP BY ALL"
 	}
 	fmt.Fprintf(&in, ", (%s >> 1)::BIGINT AS lk%s GROUP BY ALL", labelHash(d.labels), d.taken())
 	return out.String() + ", labels_id FROM (" + in.String() + ") JOIN labelset USING (lk)"
+}
+
+// fileRollByHash aggregates allocation rows straight from the files to those of
+// alloc_day_container, and first_row, which sorts them as the files do. Rows are
+// told apart by two independent 64-bit hashes of their text keys instead of by a
+// dozen strings: the columns come with dictionaries, so that each distinct
+// string is hashed once, and equal hashes of both kinds do not happen by chance.
+func (d *dataset) fileRollByHash(src *source) string {
+	var b strings.Builder
+	b.WriteString("SELECT " + srcDay + " AS day, labels_id")
+	texts := slices.DeleteFunc(slices.Clone(d.keys), func(k string) bool { return k == "pod_uid" })
+	one, other := make([]string, len(texts)), make([]string, len(texts))
+	for i, k := range texts {
+		one[i], other[len(texts)-1-i] = "hash(src."+k+")", "hash('#' || src."+k+")"
+		fmt.Fprintf(&b, ", any_value(src.%[1]s) AS %[1]s", k)
+	}
+	for _, k := range []string{"pod_uid", "price_source"} {
+		fmt.Fprintf(&b, ", CASE WHEN min(hash(src.%[1]s)) = max(hash(src.%[1]s)) THEN any_value(src.%[1]s) END AS %[1]s", k)
+	}
+	fmt.Fprintf(&b, ", min(%[1]s + start_seconds::BIGINT * 1000000) AS start_us, max(%[1]s + end_seconds::BIGINT * 1000000) AS end_us", srcUS)
+	for _, m := range d.measures {
+		b.WriteString(", " + src.summed(m.name, m) + " AS " + m.name)
+	}
+	for _, c := range idleShares {
+		if share := src.idleShare(c); share == c {
+			fmt.Fprintf(&b, ", sum(%[1]s)::BIGINT AS %[1]s", c)
+		} else {
+			b.WriteString(", " + share + " AS " + c)
+		}
+	}
+	fmt.Fprintf(&b, ", min(src.rk) AS first_row%s JOIN labelset ON lk = (%s >> 1)::BIGINT GROUP BY %s, labels_id, hash(%s), hash(%s)",
+		d.taken(), labelHash(d.labels), srcDay, strings.Join(one, ", "), strings.Join(other, ", "))
+	return b.String()
 }
 
 // roll makes the daily rows from hourly ones, given as a FROM item.
@@ -174,10 +203,16 @@ func (l *loader) roll(ctx context.Context, spec *dataset, from string) error {
 	if spec.name != Allocation {
 		return l.exec(ctx, "INSERT INTO "+day+" BY NAME "+text)
 	}
-	// Each smaller rollup is made from the next larger: many times fewer rows.
+	return l.rollDown(ctx, spec, text, "namespace, controller, pod, container")
+}
+
+// rollDown fills the daily allocation tables from the rows that text selects,
+// those of the largest; each smaller one is made from the next larger. Within
+// a cluster-day rows are sorted by the columns of order.
+func (l *loader) rollDown(ctx context.Context, spec *dataset, text, order string) error {
 	for _, q := range []string{
 		"CREATE OR REPLACE TEMP TABLE rolled AS " + text,
-		"INSERT INTO alloc_day_container BY NAME SELECT * FROM rolled ORDER BY day, cluster, namespace, controller, pod, container",
+		"INSERT INTO alloc_day_container BY NAME SELECT COLUMNS(c -> c <> 'first_row') FROM rolled ORDER BY day, cluster, " + order,
 		"CREATE OR REPLACE TEMP TABLE rolled_controller AS " + spec.rollSelect("rolled", controllerKeys),
 		"INSERT INTO alloc_day_controller BY NAME SELECT * FROM rolled_controller ORDER BY day, cluster, namespace, controller",
 		"INSERT INTO alloc_day_namespace BY NAME SELECT * FROM (" + spec.rollSelect("rolled_controller", namespaceKeys) +

@@ -22,6 +22,9 @@ type source struct {
 	// idle tells which resources have idle cost; the table share has columns
 	// for those only.
 	idle map[string]bool
+	// zero are measures that are zero in all files, by the files' statistics:
+	// nothing of them is read. Most fleets have no GPU and no network costs.
+	zero map[string]bool
 }
 
 // exactInDouble bounds an hour's total, in nano-units, below which the sums of
@@ -43,6 +46,9 @@ func (s *source) sumType() string {
 // decimals can tell exactly.
 func (s *source) integer(column string, sc scale) string {
 	factor, unit := "1000000000", "0.000000001"
+	if s.zero[column] {
+		return "0::BIGINT"
+	}
 	switch sc {
 	case asIs:
 		return column + "::BIGINT"
@@ -60,6 +66,9 @@ func (s *source) integer(column string, sc scale) string {
 // summed is the SQL expression for the sum of a column over the rows of a day,
 // as integer.
 func (s *source) summed(column string, m measure) string {
+	if s.zero[column] {
+		return "0::BIGINT"
+	}
 	if m.roll == rollSum && !s.wide && m.scale != asIs {
 		return s.integer("sum("+column+")", m.scale)
 	}
@@ -143,7 +152,36 @@ func (l *loader) openSource(ctx context.Context, spec *dataset, files []*Object)
 	if len(l.refused) > 0 {
 		return nil, nil
 	}
-	return &source{files: files}, l.makeView(ctx, want, seen, nullable, list, len(files))
+	src := &source{files: files}
+	if src.zero, err = l.zeroMeasures(ctx, spec, list); err != nil {
+		return nil, err
+	}
+	for name := range src.zero {
+		seen[name] = 0 // read as if the files lacked it
+	}
+	return src, l.makeView(ctx, want, seen, nullable, list, len(files))
+}
+
+// zeroMeasures are the measures that are zero in every row of the files, as
+// their statistics tell. Measures without statistics are not among them.
+func (l *loader) zeroMeasures(ctx context.Context, spec *dataset, list string) (map[string]bool, error) {
+	rows, err := l.tx.QueryContext(ctx, `SELECT path_in_schema FROM parquet_metadata(`+list+`) GROUP BY 1
+		HAVING bool_and(coalesce(TRY_CAST(stats_min_value AS DOUBLE) = 0 AND TRY_CAST(stats_max_value AS DOUBLE) = 0, false))`)
+	if err != nil {
+		return nil, fmt.Errorf("read the statistics: %w", err)
+	}
+	defer rows.Close()
+	zero := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("read the statistics: %w", err)
+		}
+		if slices.ContainsFunc(spec.measures, func(m measure) bool { return m.name == name }) {
+			zero[name] = true
+		}
+	}
+	return zero, rows.Err()
 }
 
 func (l *loader) makeView(ctx context.Context, want map[string]string, seen, nullable map[string]int, list string, files int) error {

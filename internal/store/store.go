@@ -141,7 +141,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		"SET preserve_insertion_order = false",
 		"SET TimeZone = 'UTC'",
 		"SET enable_progress_bar = false",
-		"SET checkpoint_threshold = '256MiB'",
+		"SET checkpoint_threshold = '512MiB'",
 	} {
 		if _, err := s.db.ExecContext(ctx, q); err != nil {
 			return fmt.Errorf("%s: %w", q, err)
