@@ -100,7 +100,8 @@ type allocRun struct {
 	byNode      bool // the basis of idle shares
 
 	sets     []map[string]*AllocationRow
-	rows     int // of all sets
+	rows     int   // of all sets
+	unread   []int // rows of each set that no page shows, see top
 	props    propertyTable
 	warnings []string
 }
@@ -215,7 +216,11 @@ func (r *allocRun) result(version string) (*allocResult, error) {
 		for _, row := range set {
 			rows = append(rows, row)
 		}
-		out.answer.RowCount = max(out.answer.RowCount, len(rows))
+		count := len(rows)
+		if r.unread != nil {
+			count += r.unread[i]
+		}
+		out.answer.RowCount = max(out.answer.RowCount, count)
 		pages[i] = arrange(rows, by, func(r *AllocationRow) string { return r.Name }, q.Ascending, q.Offset, q.Limit)
 		shown = append(shown, pages[i]...)
 	}

@@ -39,8 +39,8 @@ type Config struct {
 	Settle time.Duration
 	// CacheBytes bounds the answers kept; 0 means 64 MiB, less than 0 none.
 	CacheBytes int64
-	// MaxRows bounds the rows of all sets of one answer before paging, and with
-	// them its memory (about 1.5 KiB each); 0 means 500,000.
+	// MaxRows bounds the rows of all sets of one answer that are held at once,
+	// and with them its memory (about 1.5 KiB each); 0 means 500,000.
 	MaxRows int
 	Logger  *slog.Logger
 }

@@ -82,8 +82,14 @@ func (r *allocRun) grouped() error {
 		s.need(propertyColumns[c])
 		s.values = append(s.values, props.expr(c))
 	}
+	top, err := r.topOf(&l, table)
+	if err != nil {
+		return err
+	}
+	s.limit(top, l.idle || l.overhead)
 	names := make([]string, len(exprs))
-	return r.e.each(r.ctx, s.sqlFrom(r, table), func(v []any) error {
+	found := make([]int64, len(r.sets)) // names, whether read or not
+	err = r.e.each(r.ctx, s.sqlFrom(r, table), func(v []any) error {
 		set, kind := int(integer(v[0])), cost.Kind(textOf(v[1]))
 		for i := range names {
 			names[i] = textOf(v[2+i])
@@ -102,6 +108,9 @@ func (r *allocRun) grouped() error {
 		if r.rows > r.e.cfg.MaxRows {
 			return tooManyRows(r.e.cfg.MaxRows)
 		}
+		if top != nil {
+			v, found[set] = v[:len(v)-1], integer(v[len(v)-1])
+		}
 		if row.Kind == "" || kind == cost.KindContainer {
 			row.Kind = kind
 		}
@@ -115,6 +124,19 @@ func (r *allocRun) grouped() error {
 		r.props.merge(row, props, names, v)
 		return nil
 	})
+	if top == nil {
+		return err
+	}
+	for set, n := range found {
+		read := 0
+		for _, row := range r.sets[set] {
+			if _, ok := r.props[row]; ok {
+				read++
+			}
+		}
+		r.unread = append(r.unread, int(n)-read)
+	}
+	return err
 }
 
 // part is one row of the main statement: a group's rows of one kind.

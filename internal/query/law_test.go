@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -118,6 +120,7 @@ func TestLaws(t *testing.T) {
 		"OneScopeOneTotal":  checkOneScopeOneTotal,
 		"SplittingAWindow":  checkSplittingAWindow,
 		"PartsOfAPartition": checkPartsOfAPartition,
+		"PagesOfTheWhole":   checkPagesOfTheWhole,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, f) })
 	}
@@ -311,6 +314,30 @@ func checkPartsOfAPartition(t *testing.T, f *fleet) {
 		}
 		if !maps.Equal(whole, parts) {
 			rt.Fatalf("%+v by %+v: whole %v, parts %v", q, m, whole, parts)
+		}
+	})
+}
+
+// A page is a part of the whole answer in its order, row for row, however few
+// rows are read for it.
+func checkPagesOfTheWhole(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		q.SortBy = rapid.SampledFrom([]string{"", "cpuCost", "ramCost", "gpuCost", "pvCost", "networkCost", "ramByteHours", "name"}).Draw(rt, "sortBy")
+		q.Ascending = rapid.Bool().Draw(rt, "ascending")
+		whole := ask(rt, t, e, q)
+		q.Offset, q.Limit = rapid.IntRange(0, 8).Draw(rt, "offset"), rapid.IntRange(1, 8).Draw(rt, "limit")
+		page := ask(rt, t, e, q)
+		if page.RowCount != whole.RowCount || len(page.Sets) != len(whole.Sets) {
+			rt.Fatalf("%+v: %d rows in %d sets, want %d in %d", q, page.RowCount, len(page.Sets), whole.RowCount, len(whole.Sets))
+		}
+		for i, s := range whole.Sets {
+			from := min(q.Offset, len(s.Rows))
+			want := s.Rows[from:min(from+q.Limit, len(s.Rows))]
+			if d := cmp.Diff(want, page.Sets[i].Rows, cmp.Comparer(func(a, b cost.Sum) bool { return a.Equal(&b) }), cmpopts.EquateEmpty()); d != "" {
+				rt.Fatalf("%+v: set %d: %s", q, i, d)
+			}
 		}
 	})
 }

@@ -1,8 +1,8 @@
 package query
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
@@ -65,26 +65,34 @@ func orderNamed[R any](by string, orders map[string]func(*R) *cost.Sum) (func(*R
 // arrange sorts rows by a sum (nil: by name), ties by name, and returns the
 // page that offset and limit name.
 func arrange[R any](rows []*R, by func(*R) *cost.Sum, name func(*R) string, ascending bool, offset, limit int) []*R {
-	sums := make(map[*R]*cost.Sum, len(rows))
-	if by != nil {
-		for _, r := range rows {
-			sums[r] = by(r)
+	type keyed struct {
+		row  *R
+		sum  *cost.Sum
+		name string
+	}
+	keys := make([]keyed, len(rows))
+	for i, r := range rows {
+		keys[i] = keyed{row: r, name: name(r)}
+		if by != nil {
+			keys[i].sum = by(r)
 		}
 	}
-	slices.SortFunc(rows, func(a, b *R) int {
+	sign := -1
+	if ascending {
+		sign = 1
+	}
+	slices.SortFunc(keys, func(a, b keyed) int {
 		if by == nil {
-			c := cmp.Compare(name(a), name(b))
-			if !ascending {
-				c = -c
-			}
-			return c
+			return sign * strings.Compare(a.name, b.name)
 		}
-		c := sums[a].Big().Cmp(sums[b].Big())
-		if !ascending {
-			c = -c
+		if c := a.sum.Big().Cmp(b.sum.Big()); c != 0 {
+			return sign * c
 		}
-		return cmp.Or(c, cmp.Compare(name(a), name(b)))
+		return strings.Compare(a.name, b.name)
 	})
+	for i, k := range keys {
+		rows[i] = k.row
+	}
 	rows = rows[min(offset, len(rows)):]
 	if limit > 0 {
 		rows = rows[:min(limit, len(rows))]

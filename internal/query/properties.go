@@ -40,13 +40,7 @@ type propertyReader struct {
 // sums.
 func newPropertyReader(dims []Dimension, exprs []string) *propertyReader {
 	p := &propertyReader{}
-	fine := false
-	for _, d := range dims {
-		switch d.Property {
-		case "node", "pod", "container", "controller":
-			fine = true
-		}
-	}
+	fine := fineGroups(dims)
 	for i, c := range propertyColumns {
 		if at := slices.Index(exprs, c); at >= 0 {
 			p.known = append(p.known, [2]int{i, at})
@@ -55,6 +49,17 @@ func newPropertyReader(dims []Dimension, exprs []string) *propertyReader {
 		}
 	}
 	return p
+}
+
+// fineGroups tells whether rows are as fine as a controller or a node.
+func fineGroups(dims []Dimension) bool {
+	return slices.ContainsFunc(dims, func(d Dimension) bool {
+		switch d.Property {
+		case "node", "pod", "container", "controller":
+			return true
+		}
+		return false
+	})
 }
 
 // expr is the one value of a property in a group, NULL where there are

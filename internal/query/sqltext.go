@@ -71,10 +71,25 @@ func sumInt(expr string, wide bool) string {
 // sumFloat is an exact sum, rounded once at the end.
 func sumFloat(expr string) string { return "sum(" + expr + ")::DOUBLE" }
 
-// isOverflow tells whether a statement failed because a narrow sum did not
-// fit.
+// isOverflow tells whether a statement failed because a narrow sum, or the
+// costs of one row together, did not fit.
 func isOverflow(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "Conversion Error") && strings.Contains(err.Error(), "INT128")
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "Conversion Error") && strings.Contains(text, "INT128") || strings.Contains(text, "Overflow in addition")
+}
+
+// topSQL is the groups of a statement over (list, v) whose names rank within
+// the first last of their set, ties and reserved names included, and the number
+// of names in the set, t_n.
+func topSQL(groups, list, name, rank string, last int) string {
+	return fmt.Sprintf(`(WITH g AS (SELECT *, %s AS name FROM (%s) x(%s, v)),
+p AS (SELECT t_s, name, count(*) OVER (PARTITION BY t_s) AS t_n FROM (SELECT t_s, name, sum(v) AS v FROM g GROUP BY t_s, name)
+QUALIFY rank() OVER (PARTITION BY t_s ORDER BY %s) <= %d OR suffix(name, %s) OR suffix(name, %s))
+SELECT %s, t_n FROM g JOIN p USING (t_s, name))`,
+		name, groups, list, rank, last, literal(cost.IdleName), literal(cost.OverheadName), list)
 }
 
 // boundsSQL asks for what the engine knows of the range of columns, without

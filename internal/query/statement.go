@@ -51,6 +51,21 @@ func (s *statement) measures(ms []allocMeasure, wide bool) {
 	}
 }
 
+// limit restricts the groups to those of top, if there is one. With others set
+// there are rows of other kinds, which stay.
+func (s *statement) limit(t *top, others bool) {
+	if t == nil {
+		return
+	}
+	kind := "JOIN "
+	if others {
+		kind = "LEFT JOIN "
+		s.where = append(s.where, "(t_n IS NOT NULL OR kind NOT IN ("+literals([]string{string(cost.KindContainer), string(cost.KindUnmounted)})+"))")
+	}
+	s.joins = append(s.joins, kind+t.join+" top ON "+t.on)
+	s.values = append(s.values, "any_value(t_n)")
+}
+
 // sql writes the statement over the smallest tables that can answer it.
 func (s *statement) sql(r *allocRun) string { return s.sqlFrom(r, dayTable(s.columns)) }
 
