@@ -71,11 +71,26 @@ func newSource(kind Kind, detail string, provider aws.CredentialsProvider) *Sour
 	return &Source{
 		kind:   kind,
 		detail: detail,
-		cache: aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {
+		cache: aws.NewCredentialsCache(guarded{provider}, func(o *aws.CredentialsCacheOptions) {
 			o.ExpiryWindow = refreshBefore
 			o.ExpiryWindowJitterFrac = 0.5
 		}),
 	}
+}
+
+// guarded turns a panic of a provider into an error. The SDK's web identity
+// provider dereferences parts of the answer without looking, so an endpoint
+// that is no STS (a proxy's page with status 200) would end the process.
+type guarded struct{ aws.CredentialsProvider }
+
+// Retrieve implements aws.CredentialsProvider.
+func (g guarded) Retrieve(ctx context.Context) (c aws.Credentials, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the answer holds no credentials; is the endpoint really the service's? (%v)", p)
+		}
+	}()
+	return g.CredentialsProvider.Retrieve(ctx)
 }
 
 // Kind tells which way was chosen.
