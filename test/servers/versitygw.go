@@ -2,14 +2,11 @@ package servers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 )
@@ -23,14 +20,8 @@ const (
 // VersityGW is a real S3 server (versitygw over a directory) with one root
 // account. It answers on the same address after Restart, with its objects.
 type VersityGW struct {
-	t       testing.TB
-	binary  string
-	dir     string
-	address string
-
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	done <-chan struct{}
+	process
+	binary string
 }
 
 // StartVersityGW starts versitygw on a free loopback port over a directory of
@@ -38,26 +29,32 @@ type VersityGW struct {
 // server that does not come up fails the test.
 func StartVersityGW(t testing.TB) *VersityGW {
 	t.Helper()
-	v := &VersityGW{t: t, binary: findVersityGW(t), dir: t.TempDir()}
+	v := &VersityGW{binary: findVersityGW(t)}
+	dir := t.TempDir()
 	for _, sub := range []string{"buckets", "accounts"} {
-		if err := os.Mkdir(filepath.Join(v.dir, sub), 0o700); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
 			t.Fatalf("make a directory for versitygw: %v", err)
 		}
 	}
-	t.Cleanup(v.Stop)
-	var err error
-	for range 3 { // another process may take a free port before the server does
-		v.address = freeAddress(t)
-		if err = v.start(); err == nil {
-			return v
-		}
+	v.process = process{
+		t: t, name: "versitygw", health: "/healthz", patience: versityReady, grace: versityStop,
+		command: func(address string) *exec.Cmd {
+			// Metadata stays in extended attributes: with a sidecar directory an
+			// object and its ETag change one after the other, and two writers under
+			// If-Match lose updates.
+			cmd := exec.Command(
+				v.binary,
+				"--port", address, "--access", v.AccessKey(), "--secret", v.SecretKey(), "--region", v.Region(),
+				"--iam-dir", filepath.Join(dir, "accounts"), "--health", "/healthz", "--quiet",
+				"posix", filepath.Join(dir, "buckets"),
+			)
+			cmd.Dir = dir
+			return cmd
+		},
 	}
-	t.Fatal(err)
-	return nil
+	v.launch()
+	return v
 }
-
-// URL is the server's base, without a final slash.
-func (v *VersityGW) URL() string { return "http://" + v.address }
 
 // Endpoint is the server's host and port, as config.endpoint takes it.
 func (v *VersityGW) Endpoint() string { return v.address }
@@ -105,96 +102,6 @@ config:
   secret_key: %q
   insecure: true
 `, bucket, v.Endpoint(), v.Region(), v.AccessKey(), v.SecretKey())
-}
-
-// Stop ends the server: from then on connections are refused. Stopping a
-// stopped server does nothing.
-func (v *VersityGW) Stop() {
-	v.t.Helper()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.cmd == nil {
-		return
-	}
-	_ = v.cmd.Process.Signal(os.Interrupt) // it may have ended already
-	select {
-	case <-v.done:
-	case <-time.After(versityStop):
-		_ = v.cmd.Process.Kill()
-		<-v.done
-	}
-	v.cmd = nil
-}
-
-// Restart starts the server again over the same objects and on the same
-// address, stopping it first if it runs.
-func (v *VersityGW) Restart() {
-	v.t.Helper()
-	v.Stop()
-	if err := v.start(); err != nil {
-		v.t.Fatal(err)
-	}
-}
-
-// start runs the server and returns when it is ready. After an error no
-// process is left.
-func (v *VersityGW) start() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	log := &logBuffer{}
-	// Metadata stays in extended attributes: with a sidecar directory an object
-	// and its ETag change one after the other, and two writers under If-Match
-	// lose updates.
-	cmd := exec.Command(
-		v.binary,
-		"--port", v.address, "--access", v.AccessKey(), "--secret", v.SecretKey(), "--region", v.Region(),
-		"--iam-dir", filepath.Join(v.dir, "accounts"), "--health", versityHealth, "--quiet",
-		"posix", filepath.Join(v.dir, "buckets"),
-	)
-	cmd.Dir = v.dir
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", v.binary, err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = cmd.Wait() // how it ended is in its log
-	}()
-	if err := waitAnswer(v.URL()+versityHealth, versityReady, done); err != nil {
-		_ = cmd.Process.Kill()
-		<-done
-		return fmt.Errorf("start versitygw on %s: %w; its last words:\n%s", v.address, err, log)
-	}
-	v.cmd, v.done = cmd, done
-	return nil
-}
-
-const versityHealth = "/healthz"
-
-// waitAnswer asks url until it answers 200, the process ends or time is up.
-func waitAnswer(url string, patience time.Duration, done <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return fmt.Errorf("ask for readiness: %w", err)
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-done:
-			return errors.New("the process ended")
-		case <-ctx.Done():
-			return fmt.Errorf("not ready after %s", patience)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // findVersityGW returns the path of versitygw: from PATH, or from the tool
