@@ -223,7 +223,7 @@ func allocationJSON(r *query.AllocationRow, w cost.Window, breakdown bool) Alloc
 		RAMByteLimitAverage: d.average(r.RAMLimit), RAMByteHours: Number(r.RAMAllocated),
 		RAMCost: amount(&r.RAM, &r.IdleRAM), RAMCostIdle: amount(&r.IdleRAM), RAMEfficiency: Number(d.ramEfficiency),
 
-		SharedCost: amount(&r.Shared, &r.Overhead), TotalCost: amount(r.Total()), TotalEfficiency: Number(d.totalEfficiency),
+		SharedCost: amount(&r.Shared, &r.Overhead), TotalCost: amount(r.Costs()...), TotalEfficiency: Number(d.totalEfficiency),
 		RawAllocationOnly: RawAllocation{
 			CPUCoreUsageMax: Number(float64(r.CPUUsageMax) / micro), RAMByteUsageMax: Number(r.RAMUsageMax),
 		},
@@ -278,7 +278,7 @@ func summaryJSON(r *query.AllocationRow) SummaryAllocation {
 		RAMByteRequestAverage: d.ramRequest, RAMByteUsageAverage: d.ramUsage,
 		RAMCost: amount(&r.RAM, &r.IdleRAM), RAMCostIdle: amount(&r.IdleRAM),
 		SharedCost: amount(&r.Shared, &r.Overhead),
-		Efficiency: Number(d.totalEfficiency), TotalCost: amount(r.Total()), TotalEfficiency: Number(d.totalEfficiency),
+		Efficiency: Number(d.totalEfficiency), TotalCost: amount(r.Costs()...), TotalEfficiency: Number(d.totalEfficiency),
 	}
 }
 

@@ -265,7 +265,7 @@ func TestCSVTotals(t *testing.T) {
 			}
 			total.Add(m)
 		}
-		if got, want := string(appendDecimal(nil, total.Big())), env.Meta.TotalCost.String(); got != want {
+		if got, want := decimal(&total), env.Meta.TotalCost.String(); got != want {
 			t.Errorf("%s: CSV adds up to %s, JSON says %s", path, got, want)
 		}
 	}

@@ -219,6 +219,12 @@ func sameJSON[T any](t *testing.T, e *rowEncoder, row *T) {
 	}
 }
 
+// decimal is how an answer writes a sum.
+func decimal(s *cost.Sum) string {
+	a := amount(s)
+	return string(a.appendJSON(nil))
+}
+
 func TestNumbers(t *testing.T) {
 	for f, want := range map[float64]string{0: "0", 1.5: "1.5", -2: "-2", 1e-9: "1e-09", 1e22: "1e+22", math.Inf(1): "null", math.NaN(): "null"} {
 		if got := string(Number(f).appendJSON(nil)); got != want {
@@ -228,7 +234,17 @@ func TestNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := big.NewInt(rapid.Int64().Draw(t, "nano"))
 		n.Mul(n, big.NewInt(rapid.Int64Range(1, 1000).Draw(t, "factor")))
-		text := string(appendDecimal(nil, n))
+		half := new(big.Int).Rsh(n, 1)
+		var low, high cost.Sum
+		low.AddBig(half)
+		high.AddBig(new(big.Int).Sub(n, half))
+		parts := amount(&low, &high)
+		var s cost.Sum
+		s.AddBig(n)
+		text := decimal(&s)
+		if sum := string(parts.appendJSON(nil)); sum != text {
+			t.Fatalf("%s in two parts is written %s", text, sum)
+		}
 		back, ok := new(big.Rat).SetString(text)
 		if !ok || back.Mul(back, new(big.Rat).SetInt64(1e9)).Cmp(new(big.Rat).SetInt(n)) != 0 {
 			t.Fatalf("%v nano is written %s", n, text)

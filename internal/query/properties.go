@@ -175,27 +175,37 @@ func chunks[K comparable, V any](m map[K]V, lit func(K) string, fn func(list str
 	return fn(strings.Join(list, ", "))
 }
 
+// fillLabels reads label sets. Rows of one set share its maps.
 func (e *Engine) fillLabels(ctx context.Context, rows map[int64][]*AllocationRow) error {
-	return chunks(rows, idLiteral, func(list string) error {
+	sets := make(map[int64]*Properties, len(rows))
+	for id := range rows {
+		sets[id] = &Properties{}
+	}
+	err := chunks(rows, idLiteral, func(list string) error {
 		q := "SELECT labels_id, scope, key, value FROM label_kv WHERE labels_id IN (" + list + ")"
 		return e.each(ctx, q, func(v []any) error {
-			scope, key, value := textOf(v[1]), textOf(v[2]), textOf(v[3])
-			for _, row := range rows[integer(v[0])] {
-				p := &row.Props
-				switch scope {
-				case "label":
-					setPair(&p.Labels, key, value)
-				case "annotation":
-					setPair(&p.Annotations, key, value)
-				case "namespace":
-					setPair(&p.NamespaceLabels, key, value)
-				case "namespace_annotation":
-					setPair(&p.NamespaceAnnotations, key, value)
-				}
+			p, key, value := sets[integer(v[0])], textOf(v[2]), textOf(v[3])
+			switch textOf(v[1]) {
+			case "label":
+				setPair(&p.Labels, key, value)
+			case "annotation":
+				setPair(&p.Annotations, key, value)
+			case "namespace":
+				setPair(&p.NamespaceLabels, key, value)
+			case "namespace_annotation":
+				setPair(&p.NamespaceAnnotations, key, value)
 			}
 			return nil
 		})
 	})
+	for id, of := range rows {
+		p := sets[id]
+		for _, row := range of {
+			row.Props.Labels, row.Props.Annotations = p.Labels, p.Annotations
+			row.Props.NamespaceLabels, row.Props.NamespaceAnnotations = p.NamespaceLabels, p.NamespaceAnnotations
+		}
+	}
+	return err
 }
 
 func setPair(m *map[string]string, key, value string) {

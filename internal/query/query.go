@@ -130,13 +130,18 @@ type AllocationRow struct {
 // Total is everything the row costs, shares included.
 func (r *AllocationRow) Total() *cost.Sum {
 	var t cost.Sum
-	for _, s := range []*cost.Sum{
-		&r.CPU, &r.RAM, &r.GPU, &r.PV, &r.LB, &r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet,
-		&r.Overhead, &r.IdleCPU, &r.IdleRAM, &r.IdleGPU, &r.Shared,
-	} {
+	for _, s := range r.Costs() {
 		t.AddSum(s)
 	}
 	return &t
+}
+
+// Costs are the parts of Total, each in it once.
+func (r *AllocationRow) Costs() []*cost.Sum {
+	return []*cost.Sum{
+		&r.CPU, &r.RAM, &r.GPU, &r.PV, &r.LB, &r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet,
+		&r.Overhead, &r.IdleCPU, &r.IdleRAM, &r.IdleGPU, &r.Shared,
+	}
 }
 
 // Properties are what all rows behind an answer row have in common; "" or nil
