@@ -37,7 +37,23 @@ func TestRollupsAgree(t *testing.T) {
 			}
 		}
 		checkSingles(rt, s)
+		if hours {
+			checkContainers(rt, s)
+		}
 	})
+}
+
+// checkContainers compares the container rollup, which is made by hashes, with
+// the hours grouped by the texts themselves.
+func checkContainers(rt *rapid.T, s *store.Store) {
+	const keys = "day, cluster, kind, node, asset_id, namespace, controller_kind, controller, pod, container, services, labels_id, "
+	got := lines(rt, s, "SELECT "+keys+"cpu_cost, gpu_cost, run_seconds, cpu_usage_max_cores, pod_uid, price_source FROM alloc_day_container ORDER BY ALL")
+	want := lines(rt, s, "SELECT "+keys+`sum(cpu_cost), sum(gpu_cost), sum(run_seconds), max(cpu_usage_max_cores),
+		CASE WHEN count(DISTINCT pod_uid) = 1 THEN any_value(pod_uid) END, CASE WHEN count(DISTINCT price_source) = 1 THEN any_value(price_source) END
+		FROM alloc_hour GROUP BY ALL ORDER BY ALL`)
+	if got != want {
+		rt.Fatalf("containers of the day:\n%swant\n%s", got, want)
+	}
 }
 
 func checkSingles(rt *rapid.T, s *store.Store) {
