@@ -155,6 +155,27 @@ type rowField struct {
 	key       []byte // `"name":`
 	index     []int
 	omitEmpty bool
+	is        fieldType
+}
+
+// fieldType singles out the most common types, so that their values need no
+// look-up of methods.
+type fieldType int
+
+const (
+	anyField fieldType = iota
+	numberField
+	amountField
+)
+
+func fieldTypeOf(t reflect.Type) fieldType {
+	switch t {
+	case reflect.TypeFor[Number]():
+		return numberField
+	case reflect.TypeFor[Amount]():
+		return amountField
+	}
+	return anyField
 }
 
 // newRowEncoder prepares the encoding of struct type T by its json tags.
@@ -165,7 +186,7 @@ func newRowEncoder[T any]() *rowEncoder {
 		if f.Anonymous || name == "" || name == "-" {
 			continue
 		}
-		e.fields = append(e.fields, rowField{[]byte(`"` + name + `":`), f.Index, strings.Contains(opts, "omitempty")})
+		e.fields = append(e.fields, rowField{[]byte(`"` + name + `":`), f.Index, strings.Contains(opts, "omitempty"), fieldTypeOf(f.Type)})
 	}
 	return e
 }
@@ -185,6 +206,14 @@ func (e *rowEncoder) append(b []byte, row any) ([]byte, error) {
 			b = append(b, ',')
 		}
 		b = append(b, f.key...)
+		switch f.is {
+		case numberField:
+			b = Number(field.Float()).appendJSON(b)
+			continue
+		case amountField:
+			b = field.Addr().Interface().(*Amount).appendJSON(b)
+			continue
+		}
 		if a, ok := field.Addr().Interface().(appender); ok {
 			b = a.appendJSON(b)
 			continue

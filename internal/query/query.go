@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -129,10 +130,18 @@ type AllocationRow struct {
 
 // Total is everything the row costs, shares included.
 func (r *AllocationRow) Total() *cost.Sum {
+	const most = math.MaxInt64 / 16
 	var t cost.Sum
+	var small int64 // of the parts that fit 64 bits with room to add all
 	for _, s := range r.Costs() {
-		t.AddSum(s)
+		v := s.Big()
+		if n := v.Int64(); v.IsInt64() && n < most && n > -most {
+			small += n
+		} else {
+			t.AddSum(s)
+		}
 	}
+	t.Add(cost.Money(small))
 	return &t
 }
 
