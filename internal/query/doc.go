@@ -15,6 +15,9 @@
 //   - condition.go and dimension.go write filters and groups as SQL,
 //     statement.go puts them together, sqltext.go holds what is particular to
 //     DuckDB's dialect;
+//   - meta.go keeps, per version of the data, the clusters and which measures
+//     are zero everywhere: those are not read;
+//   - top.go finds the rows of a page before their measures are read;
 //   - grouped.go fills the rows, __idle__ and __overhead__ from the exact sums
 //     and the idle shares that ingest stored per hour;
 //   - share.go divides shared cost per day (per hour below daily steps) by
