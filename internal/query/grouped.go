@@ -44,99 +44,119 @@ func (r *allocRun) wholeIdle() bool {
 	return only(f, "cluster") || r.byNode && only(f, "cluster", "node")
 }
 
-// grouped fills the rows of containers and unmounted volumes, and those of
-// idle and overhead where the layout has them.
-func (r *allocRun) grouped() error {
-	s := r.statement()
-	parts, err := s.group(r.dims)
-	if err != nil {
-		return err
+// mainStatement is the one over the rows of containers and unmounted volumes,
+// and of what else the layout has.
+type mainStatement struct {
+	*statement
+	layout
+	table string
+	parts []groupPart
+	props *propertyReader
+	top   *top
+}
+
+func (r *allocRun) mainStatement() (*mainStatement, error) {
+	s := &mainStatement{statement: r.statement(), layout: r.layout()}
+	var err error
+	if s.parts, err = s.group(r.dims); err != nil {
+		return nil, err
 	}
 	if err := s.filter(r.scope, r.rest); err != nil {
-		return err
+		return nil, err
 	}
-	if pool := r.poolTest(s); pool != "" {
+	if pool := r.poolTest(s.statement); pool != "" {
 		s.where = append(s.where, "NOT "+pool)
 	}
-	l := r.layout()
 	kinds := []cost.Kind{cost.KindContainer, cost.KindUnmounted}
-	if l.idle {
+	if s.idle {
 		kinds = append(kinds, cost.KindIdle)
 	}
-	if l.overhead {
+	if s.overhead {
 		kinds = append(kinds, cost.KindOverhead)
 	}
 	s.kinds(kinds...)
-	exprs := groupExprs(parts)
+	exprs := groupExprs(s.parts)
 	s.groups = append([]string{"s", "kind"}, exprs...)
 	s.need("start_us", "end_us")
 	s.values = []string{"min(start_us)", "max(end_us)"}
-	for _, ms := range [][]allocMeasure{l.own, l.shares, l.reserved} {
+	for _, ms := range [][]allocMeasure{s.own, s.shares, s.layout.reserved} {
 		s.measures(ms, r.wide)
 	}
 	// Properties do not decide the table: a smaller rollup knows where they
 	// are several.
-	table := dayTable(s.columns)
-	props := newPropertyReader(r.dims, exprs)
-	for _, c := range props.computed {
+	s.table = dayTable(s.columns)
+	s.props = newPropertyReader(r.dims, exprs)
+	for _, c := range s.props.computed {
 		s.need(propertyColumns[c])
-		s.values = append(s.values, props.expr(c))
+		s.values = append(s.values, s.props.expr(c))
 	}
-	top, err := r.topOf(&l, table)
+	if s.top, err = r.topOf(&s.layout, s.table); err != nil {
+		return nil, err
+	}
+	s.limit(s.top, s.idle || s.overhead)
+	return s, nil
+}
+
+// grouped fills the rows of containers and unmounted volumes, and those of
+// idle and overhead where the layout has them.
+func (r *allocRun) grouped() error {
+	s, err := r.mainStatement()
 	if err != nil {
 		return err
 	}
-	s.limit(top, l.idle || l.overhead)
-	names := make([]string, len(exprs))
+	names := make([]string, len(groupExprs(s.parts)))
 	found := make([]int64, len(r.sets)) // names, whether read or not
-	err = r.e.each(r.ctx, s.sqlFrom(r, table), func(v []any) error {
+	err = r.e.each(r.ctx, s.sqlFrom(r, s.table), func(v []any) error {
 		set, kind := int(integer(v[0])), cost.Kind(textOf(v[1]))
 		for i := range names {
 			names[i] = textOf(v[2+i])
 		}
-		p := part{start: v[2+len(exprs)], end: v[3+len(exprs)]}
-		v = v[4+len(exprs):]
-		p.own, v = v[:len(l.own)], v[len(l.own):]
-		p.shares, v = v[:len(l.shares)], v[len(l.shares):]
-		p.reserved, v = v[:len(l.reserved)], v[len(l.reserved):]
+		p := part{start: v[2+len(names)], end: v[3+len(names)]}
+		v = v[4+len(names):]
+		p.own, v = v[:len(s.own)], v[len(s.own):]
+		p.shares, v = v[:len(s.shares)], v[len(s.shares):]
+		p.reserved, v = v[:len(s.layout.reserved)], v[len(s.layout.reserved):]
 		if kind == cost.KindIdle || kind == cost.KindOverhead {
-			r.addReserved(set, kind, &l, &p)
+			r.addReserved(set, kind, &s.layout, &p)
 			return nil
 		}
-		key, name := r.rowKey(parts, names, kind)
+		key, name := r.rowKey(s.parts, names, kind)
 		row := r.row(set, key, name)
 		if r.rows > r.e.cfg.MaxRows {
 			return tooManyRows(r.e.cfg.MaxRows)
 		}
-		if top != nil {
+		if s.top != nil {
 			v, found[set] = v[:len(v)-1], integer(v[len(v)-1])
 		}
 		if row.Kind == "" || kind == cost.KindContainer {
 			row.Kind = kind
 		}
 		row.widen(p.start, p.end)
-		addAll(row, l.own, p.own)
-		if l.apart {
+		addAll(row, s.own, p.own)
+		if s.apart {
 			r.addIdle(set, &p)
 		} else {
-			addAll(row, l.shares, p.shares)
+			addAll(row, s.shares, p.shares)
 		}
-		r.props.merge(row, props, names, v)
+		r.props.merge(row, s.props, names, v)
 		return nil
 	})
-	if top == nil {
-		return err
-	}
-	for set, n := range found {
-		read := 0
-		for _, row := range r.sets[set] {
-			if _, ok := r.props[row]; ok {
-				read++
-			}
-		}
-		r.unread = append(r.unread, int(n)-read)
+	if s.top != nil {
+		r.countUnread(found)
 	}
 	return err
+}
+
+// countUnread notes how many of the names found in each set were not read.
+func (r *allocRun) countUnread(found []int64) {
+	for set, n := range found {
+		for _, row := range r.sets[set] {
+			if _, ok := r.props[row]; ok {
+				n--
+			}
+		}
+		r.unread = append(r.unread, int(n))
+	}
 }
 
 // part is one row of the main statement: a group's rows of one kind.
