@@ -31,7 +31,7 @@ type Config struct {
 	SweepEvery time.Duration
 	// Downloads is how many objects are fetched at once; 0 means 8.
 	Downloads int
-	// BatchRows is about how many rows one transaction loads; 0 means 500,000.
+	// BatchRows is about how many rows one transaction loads; 0 means 2,000,000.
 	BatchRows int64
 	// EnsuredDays bounds the days whose hours are loaded on demand; 0 means 31.
 	EnsuredDays int
