@@ -19,6 +19,26 @@ import (
 
 var version string // set by the linker
 
+const help = `fleetcost-agent runs in a Kubernetes cluster and pushes what the cluster costs
+to the shared bucket.
+
+Usage:
+  fleetcost-agent --cluster-id ID --storage-config federated-store.yaml \\
+    --source prometheus --prometheus-url URL [--backfill 15d] [--once]
+
+Exit codes:
+  0  stopped in order, or --once or --recompute is done
+  1  an error: what, and what to do, is in the log
+  2  wrong usage: an unknown or malformed setting, or a storage config that
+     cannot be read
+
+Every flag can be set in the environment (--cluster-id is FLEETCOST_CLUSTER_ID)
+and in a YAML file named by --config; flags win over the environment, the
+environment over the file.
+
+Flags:
+%s`
+
 // Exit codes.
 const (
 	exitError = 1
@@ -42,11 +62,15 @@ func run() int {
 	file := fs.String("config", "", "YAML file with settings; keys are the flags' names")
 	showVersion := fs.Bool("version", false, "print the version and exit")
 	fs.SortFlags = false
+	fs.Usage = func() { fmt.Fprintf(os.Stderr, help, fs.FlagUsages()) }
 	if err := fs.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0
 		}
 		return usage(suggest(fs, err))
+	}
+	if fs.NArg() > 0 {
+		return usage(fmt.Errorf("unexpected argument %q; values of switches are given with =, as in --once=false", fs.Arg(0)))
 	}
 	cfg.Build, cfg.Now, cfg.Getenv = ops.ReadBuild(version), time.Now, os.Getenv
 	if *showVersion {
@@ -71,12 +95,19 @@ func run() int {
 	if err := cfg.Validate(); err != nil {
 		return usage(err)
 	}
+	storage, err := cfg.ReadStorage()
+	if err != nil {
+		return usage(err)
+	}
 	logger, err := ops.NewLogger(os.Stderr, cfg.Log)
 	if err != nil {
 		return usage(err)
 	}
 	for _, w := range warnings {
 		logger.Warn("setting ignored", "reason", w)
+	}
+	for _, w := range storage {
+		logger.Warn("storage config", "warning", w)
 	}
 	ctx, stop := ops.SignalContext(context.Background())
 	defer stop()

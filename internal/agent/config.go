@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/collect/prometheus"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
@@ -26,6 +28,7 @@ type Config struct {
 	TakeOver             bool
 	StorageConfig        string
 	LenientStorageConfig bool
+	Storage              bucket.Config // what ReadStorage found in StorageConfig
 
 	Source     string
 	Prometheus prometheus.Config
@@ -140,45 +143,71 @@ func (c *Config) pricingFlags(fs *pflag.FlagSet) {
 	}
 }
 
-// Validate names the first setting that is wrong and what to do.
-func (c *Config) Validate() error {
-	if c.ClusterID == "" {
-		return errors.New("cluster-id is not set: give this cluster an id that no other cluster of the fleet has (--cluster-id or FLEETCOST_CLUSTER_ID)")
+// ReadStorage reads the storage config into Storage. Warnings are for the log.
+func (c *Config) ReadStorage() (warnings []string, err error) {
+	text, err := os.ReadFile(c.StorageConfig)
+	if err != nil {
+		return nil, fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
 	}
-	if err := costfile.CheckClusterID(c.ClusterID); err != nil {
-		return err
+	cfg, problems, err := bucket.ParseConfig(c.StorageConfig, text, bucket.ParseOptions{LenientUnknown: c.LenientStorageConfig})
+	if err != nil {
+		return nil, err
+	}
+	c.Storage = cfg
+	for _, p := range problems {
+		warnings = append(warnings, p.String())
+	}
+	return warnings, nil
+}
+
+// Validate names every setting that is wrong and what to do.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.ClusterID == "" {
+		bad("cluster-id is not set: give this cluster an id that no other cluster of the fleet has (--cluster-id or FLEETCOST_CLUSTER_ID)")
+	} else if err := costfile.CheckClusterID(c.ClusterID); err != nil {
+		errs = append(errs, err)
 	}
 	s := c.Schedule
-	switch {
-	case c.Source != "prometheus":
-		return fmt.Errorf("source %q is unknown: use prometheus", c.Source)
-	case c.StorageConfig == "":
-		return errors.New("storage-config is not set: give the path of your federated-store.yaml")
-	case s.PushInterval < time.Second:
-		return fmt.Errorf("push-interval %v is too short: at least 1s", s.PushInterval)
-	case s.CloseDelay < 0 || s.CloseDelay >= time.Hour:
-		return fmt.Errorf("close-delay %v: want 0 to just under an hour", s.CloseDelay)
-	case s.BatchRows < 1:
-		return fmt.Errorf("batch-rows %d: want at least 1", s.BatchRows)
-	case c.SpoolDir == "":
-		return errors.New("spool-dir is empty: give a directory that survives restarts")
-	case c.Once && c.Recompute != "":
-		return errors.New("once and recompute exclude each other")
+	if c.Source != "prometheus" {
+		bad("source %q is unknown: use prometheus", c.Source)
+	}
+	if c.StorageConfig == "" {
+		bad("storage-config is not set: give the path of your federated-store.yaml")
+	}
+	if s.PushInterval < time.Second {
+		bad("push-interval %v is too short: at least 1s", s.PushInterval)
+	}
+	if s.CloseDelay < 0 || s.CloseDelay >= time.Hour {
+		bad("close-delay %v: want 0 to just under an hour", s.CloseDelay)
+	}
+	if s.BatchRows < 1 {
+		bad("batch-rows %d: want at least 1", s.BatchRows)
+	}
+	if c.SpoolDir == "" {
+		bad("spool-dir is empty: give a directory that survives restarts")
+	}
+	if c.SpoolDays < 1 || c.SpoolBytes < 1<<20 {
+		bad("spool-days %d, spool-bytes %d: want at least a day and a MiB", c.SpoolDays, c.SpoolBytes)
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil && c.Listen != "" {
+		bad("listen %q: want host:port, such as 127.0.0.1:9005 or :9005, or nothing", c.Listen)
+	}
+	if c.Once && c.Recompute != "" {
+		bad("once and recompute exclude each other")
 	}
 	if c.Recompute != "" {
 		if _, err := ParseRange(c.Recompute); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
 	if err := c.Pricing.Validate(); err != nil {
-		return fmt.Errorf("prices: %w", err)
+		errs = append(errs, err)
 	}
 	p := c.Prometheus
 	p.Now = c.Now
-	if err := p.Validate(); err != nil {
-		return err
-	}
-	return nil
+	return errors.Join(append(errs, p.Validate())...)
 }
 
 // ParseRange reads FROM..TO: two days (both included) or two RFC 3339 times

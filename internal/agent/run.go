@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	promclient "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fleetcost/fleetcost/internal/allocate"
@@ -28,18 +29,24 @@ import (
 const stopGrace = 20 * time.Second
 
 // Run is the agent: it returns when ctx ends and what it had is pushed, or, with
-// Once or Recompute, when that work is done. cfg must be valid.
+// Once or Recompute, when that work is done. cfg must be valid and its storage
+// config read.
 func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	reg := ops.NewRegistry("agent", cfg.Build)
-	p, closeBucket, err := build(ctx, cfg, logger, reg)
+	a, err := build(ctx, cfg, logger, reg)
 	if err != nil {
 		return err
 	}
-	defer closeBucket()
+	defer a.close()
 	if cfg.Once || cfg.Recompute != "" {
+		p, err := a.connect(ctx)
+		if err != nil {
+			return err
+		}
 		return once(ctx, p, cfg)
 	}
-	var ready atomic.Bool
+	var state atomic.Value
+	state.Store("starting: asking the source")
 	g := ops.NewGroup(ctx, logger)
 	if cfg.Listen != "" {
 		ln, err := net.Listen("tcp", cfg.Listen)
@@ -47,16 +54,15 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 			return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 		}
 		mux := http.NewServeMux()
-		ops.RegisterProbes(mux, reg, func() (bool, any) {
-			if ready.Load() {
-				return true, "pushing"
-			}
-			return false, "starting: reading the bucket and the source"
-		})
+		ops.RegisterProbes(mux, reg, func() (bool, any) { return state.Load() == ready, state.Load() })
 		g.AddHTTP("probes", ln, mux, time.Second)
 		logger.Info("probes and metrics", "address", ln.Addr().String())
 	}
 	g.Add("pipeline", func(ctx context.Context) error {
+		p, err := a.connectPatiently(ctx, func(err error) { state.Store(err.Error()) })
+		if err != nil {
+			return err
+		}
 		if err := p.Start(ctx); err != nil {
 			if Final(err) || ctx.Err() != nil {
 				return err
@@ -64,80 +70,112 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 			p.Report.failed(err)
 			logger.Error("the bucket is away; collecting into the spool until it is back", "err", err)
 		}
-		ready.Store(true)
-		err := p.Follow(ctx)
+		state.Store(ready)
+		err = p.Follow(ctx)
 		return errors.Join(err, farewell(ctx, p))
 	})
 	return g.Run()
 }
 
-// build wires the pipeline of a configuration.
-func build(ctx context.Context, cfg Config, logger *slog.Logger, reg promclient.Registerer) (*Pipeline, func(), error) {
-	b, err := openBucket(ctx, cfg, logger, reg)
-	if err != nil {
-		return nil, nil, err
-	}
-	fail := func(err error) (*Pipeline, func(), error) {
-		return nil, nil, errors.Join(err, b.Close())
-	}
-	cfg.Prometheus.ClusterID, cfg.Prometheus.Now = cfg.ClusterID, cfg.Now
-	source, err := prometheus.New(cfg.Prometheus, logger.With("component", "collect"), reg)
-	if err != nil {
-		return fail(fmt.Errorf("source: %w", err))
+// ready is what /readyz says once the agent collects and pushes.
+const ready = "collecting and pushing"
+
+// unit holds what a configuration makes before the source has been asked.
+type unit struct {
+	cfg    Config
+	logger *slog.Logger
+	reg    promclient.Registerer
+	bucket bucket.Bucket
+	source collect.Source
+	prices *pricing.Lookup
+	pusher *push.Pusher
+}
+
+// build makes everything that needs neither the source nor the store, so that
+// what is wrong with the configuration is said at once.
+func build(ctx context.Context, cfg Config, logger *slog.Logger, reg promclient.Registerer) (*unit, error) {
+	if err := os.MkdirAll(cfg.SpoolDir, 0o750); err != nil {
+		return nil, fmt.Errorf("make the spool directory: %w; give a writable one with --spool-dir", err)
 	}
 	prices, err := pricing.New(cfg.Pricing)
 	if err != nil {
-		return fail(fmt.Errorf("prices: %w", err))
+		return nil, fmt.Errorf("prices: %w", err)
 	}
-	report := NewReport(pricing.IsDefault, cfg.Now)
-	owner, err := inspect(ctx, cfg, source, report, logger)
+	cfg.Prometheus.ClusterID, cfg.Prometheus.Now = cfg.ClusterID, cfg.Now
+	source, err := prometheus.New(cfg.Prometheus, logger, reg)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("source: %w", err)
 	}
-	pusher, err := push.New(push.Config{
-		ClusterID: cfg.ClusterID, Currency: prices.Currency(), Writer: "fleetcost-agent " + cfg.Build.Version,
-		SpoolDir: cfg.SpoolDir, SpoolDays: cfg.SpoolDays, SpoolBytes: cfg.SpoolBytes,
-		Owner: owner, TakeOver: cfg.TakeOver, Now: cfg.Now,
-	}, b, logger.With("component", "push"), reg)
-	if err != nil {
-		return fail(fmt.Errorf("pusher: %w", err))
-	}
-	p := &Pipeline{
-		Source: source, Prices: prices, Policy: allocate.Policy{}, Pusher: pusher, Schedule: cfg.Schedule,
-		Cluster: cfg.ClusterID, Now: cfg.Now, Logger: logger.With("component", "agent"), Report: report,
-	}
-	return p, func() {
-		if err := errors.Join(pusher.Close(), b.Close()); err != nil {
-			logger.Warn("close", "err", err)
-		}
-	}, nil
-}
-
-func openBucket(ctx context.Context, cfg Config, logger *slog.Logger, reg promclient.Registerer) (bucket.Bucket, error) {
-	text, err := os.ReadFile(cfg.StorageConfig)
-	if err != nil {
-		return nil, fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
-	}
-	bc, warnings, err := bucket.ParseConfig(cfg.StorageConfig, text, bucket.ParseOptions{LenientUnknown: cfg.LenientStorageConfig})
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range warnings {
-		logger.Warn("storage config", "warning", w.String())
-	}
-	b, err := bucket.Open(ctx, bc, bucket.Deps{Logger: logger.With("component", "bucket"), Getenv: cfg.Getenv, Registerer: reg, Now: cfg.Now})
+	b, err := bucket.Open(ctx, cfg.Storage, bucket.Deps{Logger: logger.With("component", "bucket"), Getenv: cfg.Getenv, Registerer: reg, Now: cfg.Now})
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket: %w", err)
 	}
-	return b, nil
+	return &unit{cfg: cfg, logger: logger, reg: reg, bucket: b, source: source, prices: prices}, nil
 }
+
+func (a *unit) close() {
+	var err error
+	if a.pusher != nil {
+		err = a.pusher.Close()
+	}
+	if err = errors.Join(err, a.bucket.Close()); err != nil {
+		a.logger.Warn("close", "err", err)
+	}
+}
+
+// connect asks the source which cluster this is and what it lacks, and makes
+// the pipeline.
+func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
+	report := NewReport(pricing.IsDefault, a.cfg.Now)
+	owner, err := inspect(ctx, a.cfg, a.source, report, a.logger)
+	if err != nil {
+		return nil, err
+	}
+	a.pusher, err = push.New(push.Config{
+		ClusterID: a.cfg.ClusterID, Currency: a.prices.Currency(), Writer: "fleetcost-agent " + a.cfg.Build.Version,
+		SpoolDir: a.cfg.SpoolDir, SpoolDays: a.cfg.SpoolDays, SpoolBytes: a.cfg.SpoolBytes,
+		Owner: owner, TakeOver: a.cfg.TakeOver, Now: a.cfg.Now,
+	}, a.bucket, a.logger.With("component", "push"), a.reg)
+	if err != nil {
+		return nil, fmt.Errorf("pusher: %w", err)
+	}
+	return &Pipeline{
+		Source: a.source, Prices: a.prices, Policy: allocate.Policy{}, Pusher: a.pusher, Schedule: a.cfg.Schedule,
+		Cluster: a.cfg.ClusterID, Now: a.cfg.Now, Logger: a.logger.With("component", "agent"), Report: report,
+	}, nil
+}
+
+// connectPatiently connects again and again while the source is away, as it is
+// when a whole cluster starts: an agent that ended would only be restarted.
+func (a *unit) connectPatiently(ctx context.Context, failed func(error)) (*Pipeline, error) {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = time.Second, time.Minute
+	for {
+		p, err := a.connect(ctx)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, errSource) {
+			return p, err
+		}
+		failed(err)
+		next := wait.NextBackOff()
+		a.logger.Error("the source cannot be read yet; trying again", "err", err, "in", next.Round(time.Second).String())
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(next):
+		}
+	}
+}
+
+// errSource marks what may pass by itself: a source that is away or does not
+// know the cluster yet.
+var errSource = errors.New("source")
 
 // inspect asks the source what it is and what it lacks, says so in the log and
 // the report, and returns which cluster this is.
 func inspect(ctx context.Context, cfg Config, source collect.Source, report *Report, logger *slog.Logger) (push.Owner, error) {
 	check, err := source.Check(ctx)
 	if err != nil {
-		return push.Owner{}, fmt.Errorf("source: %w", err)
+		return push.Owner{}, fmt.Errorf("%w: %w; check --prometheus-url, and that it answers from here", errSource, err)
 	}
 	status := costfile.SourceStatus{Kind: cfg.Source, Target: check.Backend, LastRead: cfg.Now().UTC()}
 	for _, m := range check.Missing {
@@ -149,7 +187,7 @@ func inspect(ctx context.Context, cfg Config, source collect.Source, report *Rep
 	}
 	id, err := source.Identity(ctx)
 	if err != nil {
-		return push.Owner{}, fmt.Errorf("find out which cluster this is: %w", err)
+		return push.Owner{}, fmt.Errorf("%w: find out which cluster this is: %w", errSource, err)
 	}
 	report.SetSource(status, id.Provider, id.Region)
 	owner := push.Owner{UID: id.UID, Proof: proofOf(id.Proof)}
@@ -157,7 +195,7 @@ func inspect(ctx context.Context, cfg Config, source collect.Source, report *Rep
 		owner = push.Owner{UID: cfg.ClusterUID, Proof: costfile.ProofFlag}
 	}
 	if owner.UID == "" {
-		return owner, errors.New("cannot tell which cluster this is: the source has no kube_namespace_created for kube-system; scrape kube-state-metrics, or give --cluster-uid")
+		return owner, fmt.Errorf("%w: cannot tell which cluster this is: there is no kube_namespace_created of kube-system; scrape kube-state-metrics, or give --cluster-uid", errSource)
 	}
 	logger.Info("source", "backend", check.Backend, "oldest", check.Oldest, "newest", check.Newest, "provider", id.Provider, "region", id.Region, "uid", owner.UID)
 	return owner, nil

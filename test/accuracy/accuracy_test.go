@@ -66,6 +66,9 @@ func runAgent(t *testing.T, s *simulate.Scenario, prometheusURL, dir string, arg
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := cfg.ReadStorage(); err != nil {
+		t.Fatal(err)
+	}
 	logger, err := ops.NewLogger(t.Output(), ops.LogConfig{Level: "warn", Format: "text"})
 	if err != nil {
 		t.Fatal(err)
