@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,7 +24,7 @@ func newClusters(env *Env) *cobra.Command {
 	list := newClustersList(env)
 	cmd.RunE = list.RunE
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, newClustersRetire(env))
+	cmd.AddCommand(list, newClustersRetire(env), newClustersUnretire(env))
 	return cmd
 }
 
@@ -194,15 +195,15 @@ func newClustersRetire(env *Env) *cobra.Command {
 		Short: "Tell that a cluster ended, so that it no longer counts as silent",
 		Long: `Tell that a cluster ended: nothing is expected of it after --at. What it cost
 until then stays. The retirement is kept in the bucket, so every server of the
-fleet knows it; it can be repeated with another moment.`,
-		Example: `  fleetcost clusters retire staging-old --at 2026-11-01`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &usageError{fmt.Errorf("%s takes one cluster id", cmd.CommandPath())}
-			}
-			return nil
-		},
+fleet knows it; it can be repeated with another moment, and taken back with
+unretire.`,
+		Example: `  fleetcost clusters retire staging-old --at 2026-11-01
+  fleetcost clusters retire staging-old --at now`,
+		Args: oneCluster,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(at) == "" {
+				return &usageError{errors.New("--at is required: when the cluster ended, e.g. 2026-11-01 or now")}
+			}
 			c, err := (&remote{server: server}).client(env)
 			if err != nil {
 				return err
@@ -222,6 +223,37 @@ fleet knows it; it can be repeated with another moment.`,
 		},
 	}
 	cmd.Flags().StringVar(&server, "server", DefaultServer, "URL of the fleetcost server")
-	cmd.Flags().StringVar(&at, "at", "", "when it ended: 2026-11-01T00:00:00Z or 2026-11-01; default: now")
+	cmd.Flags().StringVar(&at, "at", "", "required: when it ended: 2026-11-01T00:00:00Z, 2026-11-01 or now")
+	return cmd
+}
+
+// oneCluster wants one cluster id.
+func oneCluster(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return &usageError{fmt.Errorf("%s takes one cluster id", cmd.CommandPath())}
+	}
+	return nil
+}
+
+func newClustersUnretire(env *Env) *cobra.Command {
+	var server string
+	cmd := &cobra.Command{
+		Use:     "unretire ID",
+		Short:   "Take a retirement back: the cluster is expected to push again",
+		Example: `  fleetcost clusters unretire staging-old`,
+		Args:    oneCluster,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := (&remote{server: server}).client(env)
+			if err != nil {
+				return err
+			}
+			if _, err := c.do(cmd.Context(), http.MethodPost, "/api/v1/clusters/"+url.PathEscape(args[0])+"/unretire", nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "cluster %s is not retired\n", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&server, "server", DefaultServer, "URL of the fleetcost server")
 	return cmd
 }

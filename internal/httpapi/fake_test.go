@@ -101,6 +101,11 @@ func (f *fake) Retire(_ context.Context, id string, at time.Time) (bool, error) 
 	return true, nil
 }
 
+func (f *fake) Unretire(_ context.Context, id string) (bool, error) {
+	delete(f.retired, id)
+	return id == "a", nil
+}
+
 // cut divides a window as the engine would.
 func cut(w cost.Window, step int64, acc query.Accumulate) []cost.Window {
 	if acc == query.AccumulateDay {

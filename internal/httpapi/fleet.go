@@ -20,6 +20,8 @@ type Fleet interface {
 	// Retire records that a cluster ended at a moment: nothing is expected of
 	// it afterwards. known is false when there is no such cluster.
 	Retire(ctx context.Context, id string, at time.Time) (known bool, err error)
+	// Unretire takes a retirement back; without one it does nothing.
+	Unretire(ctx context.Context, id string) (known bool, err error)
 }
 
 // FleetStatus is the data of /api/v1/fleet.
@@ -55,11 +57,12 @@ type ClusterStatus struct {
 	SilentSince  *time.Time `json:"silentSince,omitempty"`
 	RetiredAt    *time.Time `json:"retiredAt,omitempty"`
 
-	HoursExpected int64   `json:"hoursExpected"`
-	HoursPresent  int64   `json:"hoursPresent"`
-	Rows          int64   `json:"rows"`
-	Bytes         int64   `json:"bytes"`
-	DefaultShare  float64 `json:"defaultShare" doc:"share of the last day's asset cost at default prices, as the agent tells"`
+	HoursExpected int64 `json:"hoursExpected"`
+	HoursPresent  int64 `json:"hoursPresent"`
+	Rows          int64 `json:"rows"`
+	Bytes         int64 `json:"bytes"`
+	// DefaultShare is nil while the agent has priced nothing.
+	DefaultShare *float64 `json:"defaultShare" doc:"share of the last day's asset cost at default prices, as the agent tells; null while it is unknown"`
 
 	Days     []DayCoverage  `json:"days" doc:"ascending"`
 	Problems []FleetProblem `json:"problems"`
@@ -117,13 +120,23 @@ type Configs struct {
 // RetireParams are the parameters of the retire route.
 type RetireParams struct {
 	ID string `path:"id" doc:"The cluster id."`
-	At string `query:"at" doc:"When the cluster ended, RFC 3339 or YYYY-MM-DD (its midnight, UTC). Default: now."`
+	At string `query:"at" doc:"Required. When the cluster ended: RFC 3339, YYYY-MM-DD (its midnight, UTC) or now. Not in the future."`
+}
+
+// UnretireParams are the parameters of the unretire route.
+type UnretireParams struct {
+	ID string `path:"id" doc:"The cluster id."`
 }
 
 // Retired is the data of the retire route.
 type Retired struct {
 	ID string `json:"id"`
 	At Time   `json:"at"`
+}
+
+// Unretired is the data of the unretire route.
+type Unretired struct {
+	ID string `json:"id"`
 }
 
 const fleetTag = "fleet"
@@ -144,8 +157,13 @@ func (a *API) registerFleet() {
 	register[RetireParams, Retired](a, Dialect{}, route{
 		method: http.MethodPost, path: "/api/v1/clusters/{id}/retire", tag: fleetTag,
 		summary:     "Tell that a cluster ended",
-		description: "Nothing is expected of the cluster after that moment, so it no longer counts as silent. Kept in the bucket. Can be repeated with another moment.",
+		description: "Nothing is expected of the cluster after that moment, so it no longer counts as silent. Kept in the bucket. Can be repeated with another moment, or taken back with unretire.",
 	}, a.retire)
+	register[UnretireParams, Unretired](a, Dialect{}, route{
+		method: http.MethodPost, path: "/api/v1/clusters/{id}/unretire", tag: fleetTag,
+		summary:     "Take a retirement back",
+		description: "The cluster is expected to push again, also for the hours since it was retired. Without a retirement nothing changes.",
+	}, a.unretire)
 }
 
 func (a *API) registerClusters(d Dialect) {
@@ -204,26 +222,56 @@ func (a *API) retire(r *request, in *RetireParams) (*reply, error) {
 		dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxRetireBody))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-			return nil, &query.Error{Code: query.CodeInvalid, Param: "body", Reason: err.Error(), Hint: `send {"at":"2026-11-01T00:00:00Z"} or nothing`}
+			return nil, &query.Error{Code: query.CodeInvalid, Param: "body", Reason: err.Error(), Hint: `send {"at":"2026-11-01T00:00:00Z"} or the parameter at`}
 		}
 		text = strings.TrimSpace(body.At)
 	}
-	at := r.now
-	if text != "" {
-		var err error
-		if at, err = parseMoment(text); err != nil {
-			return nil, &query.Error{Code: query.CodeInvalid, Param: "at", Reason: err.Error(), Hint: "write 2026-11-01T00:00:00Z or 2026-11-01"}
-		}
+	at, err := retireMoment(text, r.now)
+	if err != nil {
+		return nil, &query.Error{Code: query.CodeInvalid, Param: "at", Reason: err.Error(), Hint: "write 2026-11-01T00:00:00Z, 2026-11-01 or now"}
 	}
 	known, err := a.cfg.Fleet.Retire(r.Context(), in.ID, at)
 	if err != nil {
 		return nil, fmt.Errorf("retire cluster %s: %w", in.ID, err)
 	}
 	if !known {
-		return nil, &notFoundError{fmt.Sprintf("no cluster %q", in.ID), "GET /api/v1/fleet lists them"}
+		return nil, noCluster(in.ID)
 	}
 	a.retirements.Add(1)
 	return &reply{data: Retired{ID: in.ID, At: Time(at)}}, nil
+}
+
+func (a *API) unretire(r *request, in *UnretireParams) (*reply, error) {
+	known, err := a.cfg.Fleet.Unretire(r.Context(), in.ID)
+	if err != nil {
+		return nil, fmt.Errorf("unretire cluster %s: %w", in.ID, err)
+	}
+	if !known {
+		return nil, noCluster(in.ID)
+	}
+	a.retirements.Add(1)
+	return &reply{data: Unretired{ID: in.ID}}, nil
+}
+
+func noCluster(id string) error {
+	return &notFoundError{fmt.Sprintf("no cluster %q", id), "GET /api/v1/fleet lists them"}
+}
+
+// retireMoment reads when a cluster ended. There is no default: a retirement
+// hides silence, so nobody should get one by leaving a word out. A future
+// moment would be a promise, and hide a cluster that falls silent before it.
+func retireMoment(text string, now time.Time) (time.Time, error) {
+	switch {
+	case text == "":
+		return now, errors.New("is missing")
+	case strings.EqualFold(text, "now"):
+		return now, nil
+	}
+	at, err := parseMoment(text)
+	if err == nil && at.After(now) {
+		err = fmt.Errorf("%s lies in the future; it is %s", at.Format(time.RFC3339), now.Format(time.RFC3339))
+	}
+	return at, err
 }
 
 func parseMoment(text string) (time.Time, error) {

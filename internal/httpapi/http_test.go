@@ -103,7 +103,7 @@ func TestRevalidation(t *testing.T) {
 	if resp, _ := s.do(t, "GET", "/model/allocation?window=1d", held, ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("another route: %d", resp.StatusCode)
 	}
-	if resp, _ := s.do(t, "POST", "/api/v1/clusters/a/retire", nil, ""); resp.StatusCode != http.StatusOK {
+	if resp, _ := s.do(t, "POST", "/api/v1/clusters/a/retire?at=now", nil, ""); resp.StatusCode != http.StatusOK {
 		t.Fatalf("retire: %d", resp.StatusCode)
 	}
 	resp, _ = s.do(t, "GET", "/allocation?window=1d", held, "")
@@ -168,17 +168,39 @@ func TestRetire(t *testing.T) {
 	}{
 		{"/api/v1/clusters/a/retire?at=2026-11-01", "", nil, 200, day},
 		{"/api/v1/clusters/a/retire", `{"at":"2026-11-01T02:00:00+02:00"}`, nil, 200, day},
-		{"/api/v1/clusters/a/retire", "", nil, 200, testNow},
-		{"/api/v1/clusters/zz/retire", "", nil, 404, time.Time{}},
+		{"/api/v1/clusters/a/retire?at=now", "", nil, 200, testNow},
+		{"/api/v1/clusters/a/retire", `{"at":"now"}`, nil, 200, testNow},
+		{"/api/v1/clusters/a/retire", "", nil, 400, time.Time{}},
+		{"/api/v1/clusters/a/retire?at=", "{}", nil, 400, time.Time{}},
+		{"/api/v1/clusters/a/retire?at=2026-11-24", "", nil, 400, time.Time{}}, // the future
+		{"/api/v1/clusters/zz/retire?at=now", "", nil, 404, time.Time{}},
 		{"/api/v1/clusters/a/retire?at=soon", "", nil, 400, time.Time{}},
 		{"/api/v1/clusters/a/retire", `{"when":1}`, nil, 400, time.Time{}},
-		{"/api/v1/clusters/a/retire", "", map[string]string{"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}, 403, time.Time{}},
+		{"/api/v1/clusters/a/retire?at=now", "", map[string]string{"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}, 403, time.Time{}},
 	} {
 		delete(s.fake.retired, "a")
 		resp, body := s.do(t, "POST", tc.path, tc.header, tc.body)
 		if resp.StatusCode != tc.status || !s.fake.retired["a"].Equal(tc.want) {
 			t.Errorf("POST %s %s: %d %s, retired at %v", tc.path, tc.body, resp.StatusCode, body, s.fake.retired["a"])
 		}
+	}
+	_, body := s.do(t, "POST", "/api/v1/clusters/a/retire?at=2026-11-24", nil, "")
+	if !strings.Contains(string(body), "lies in the future") {
+		t.Errorf("a future moment: %s", body)
+	}
+}
+
+func TestUnretire(t *testing.T) {
+	s := newServer(t)
+	s.fake.retired["a"] = testNow
+	for range 2 { // taking back what is not there is no error
+		resp, body := s.do(t, "POST", "/api/v1/clusters/a/unretire", nil, "")
+		if _, still := s.fake.retired["a"]; resp.StatusCode != 200 || still {
+			t.Errorf("unretire: %d %s, retired %t", resp.StatusCode, body, still)
+		}
+	}
+	if resp, _ := s.do(t, "POST", "/api/v1/clusters/zz/unretire", nil, ""); resp.StatusCode != 404 {
+		t.Errorf("unknown cluster: %d", resp.StatusCode)
 	}
 }
 

@@ -99,14 +99,23 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 
 // Retire implements httpapi.Fleet.
 func (f *fleet) Retire(ctx context.Context, id string, at time.Time) (known bool, err error) {
-	views, err := f.clusters(ctx)
-	if err != nil {
+	if known, err = f.knows(ctx, id); !known {
 		return false, err
 	}
-	if !slices.ContainsFunc(views, func(v ingest.ClusterView) bool { return v.ClusterID == id }) {
-		return false, nil
-	}
 	return true, f.s.retired.retire(ctx, id, at, f.s.cfg.Now())
+}
+
+// Unretire implements httpapi.Fleet.
+func (f *fleet) Unretire(ctx context.Context, id string) (known bool, err error) {
+	if known, err = f.knows(ctx, id); !known {
+		return false, err
+	}
+	return true, f.s.retired.unretire(ctx, id)
+}
+
+func (f *fleet) knows(ctx context.Context, id string) (bool, error) {
+	views, err := f.clusters(ctx)
+	return slices.ContainsFunc(views, func(v ingest.ClusterView) bool { return v.ClusterID == id }), err
 }
 
 func clusterStatus(v *ingest.ClusterView, now, retiredAt time.Time, retired bool) httpapi.ClusterStatus {
@@ -138,6 +147,9 @@ func clusterStatus(v *ingest.ClusterView, now, retiredAt time.Time, retired bool
 	switch {
 	case retired:
 		expected.End = min(expected.End, cost.HourOf(retiredAt))
+		if !v.LastHour.Start().Before(retiredAt) {
+			c.Problems = append(c.Problems, stillPushes(retiredAt, gone))
+		}
 	case now.Sub(gone) > silentAfter:
 		c.State, c.SilentSince = stateSilent, moment(gone)
 	default:
@@ -145,6 +157,17 @@ func clusterStatus(v *ingest.ClusterView, now, retiredAt time.Time, retired bool
 	}
 	coverDays(&c, v.Days, expected)
 	return c
+}
+
+// stillPushes says that a cluster has data of after its end.
+func stillPushes(retiredAt, last time.Time) httpapi.FleetProblem {
+	return httpapi.FleetProblem{
+		Code: "pushes after its retirement",
+		Message: fmt.Sprintf("pushes after its retirement: retired at %s, data until %s",
+			retiredAt.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339)),
+		Fix:   "take the retirement back with `fleetcost clusters unretire`, retire it at its real end, or stop its agent",
+		Since: moment(retiredAt),
+	}
 }
 
 // coverDays fills the days from the first to the last expected one, also those
@@ -180,7 +203,9 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	if c.OwnerUID == "" {
 		c.OwnerUID = s.OwnerUID
 	}
-	c.DefaultShare = s.Prices.DefaultShare
+	if len(s.Prices.BySource) > 0 { // an agent that has priced nothing knows no share
+		c.DefaultShare = &s.Prices.DefaultShare
+	}
 	if b := s.Backfill; b != nil {
 		c.BackfillHours, c.BackfillDone = b.Hours, b.Done
 	}

@@ -104,6 +104,18 @@ func (r *retirements) get(ctx context.Context, id string) (retirement, error) {
 	return x, nil
 }
 
+// unretire deletes what was recorded of a cluster.
+func (r *retirements) unretire(ctx context.Context, id string) error {
+	key := retiredPrefix + id + retiredSuffix
+	if err := r.bucket.Delete(ctx, key); err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	r.mu.Lock()
+	delete(r.known, id)
+	r.mu.Unlock()
+	return nil
+}
+
 // writeAttempts bounds how often a write is begun anew because another server
 // wrote in between.
 const writeAttempts = 4

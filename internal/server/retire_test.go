@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/costfile"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
 )
 
 // Two servers that retire one cluster at once: the last to write wins, no
@@ -57,5 +59,18 @@ func TestRetirementsRefuseNonsense(t *testing.T) {
 	}
 	if err := newRetirements(b).load(t.Context()); err == nil || !strings.Contains(err.Error(), "cluster_id=a.json") {
 		t.Errorf("load: %v", err)
+	}
+}
+
+// A cluster whose agent has priced nothing yet has no share at default prices.
+func TestUnknownDefaultShare(t *testing.T) {
+	var c httpapi.ClusterStatus
+	describe(&c, &costfile.Status{})
+	if c.DefaultShare != nil {
+		t.Errorf("share %v of nothing", *c.DefaultShare)
+	}
+	describe(&c, &costfile.Status{Prices: costfile.PriceStatus{BySource: map[string]float64{"book": 1}}})
+	if c.DefaultShare == nil || *c.DefaultShare != 0 {
+		t.Errorf("share %v, want 0", c.DefaultShare)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -293,6 +294,8 @@ func TestRetire(t *testing.T) {
 				ID, State                   string
 				HoursExpected, HoursPresent int64
 				SilentSince, RetiredAt      *time.Time
+				Problems                    []struct{ Code string }
+				DefaultShare                *float64
 			}
 		}
 	}
@@ -307,23 +310,36 @@ func TestRetire(t *testing.T) {
 	if c.State != "silent" || c.SilentSince == nil || c.HoursExpected <= c.HoursPresent {
 		t.Fatalf("six hours later %+v, want it silent", c)
 	}
-	for _, tc := range []struct {
-		path   string
-		status int
-	}{
-		{"/api/v1/clusters/" + c.ID + "/retire?at=2026-11-22T06:00:00Z", 200},
-		{"/api/v1/clusters/" + c.ID + "/retire?at=2026-11-22T07:00:00Z", 200}, // corrected
-		{"/api/v1/clusters/nobody/retire", 404},
-	} {
-		resp, err := s.client.Post(s.url+tc.path, "", nil)
+	post := func(path string, want int) {
+		resp, err := s.client.Post(s.url+path, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != tc.status {
-			t.Errorf("POST %s: %d, want %d", tc.path, resp.StatusCode, tc.status)
+		if resp.StatusCode != want {
+			t.Errorf("POST %s: %d, want %d", path, resp.StatusCode, want)
 		}
 	}
+	of := "/api/v1/clusters/" + c.ID
+	post(of+"/retire?at=2026-11-22T03:00:00Z", 200)
+	late := struct{ Code string }{"pushes after its retirement"}
+	if c = read(s).Data.Clusters[0]; !slices.Contains(c.Problems, late) {
+		t.Errorf("retired before its last hour: problems %+v", c.Problems)
+	}
+	if c.DefaultShare == nil {
+		t.Error("an agent that prices has no share at default prices")
+	}
+	post(of+"/retire?at=2026-11-22T08:00:00Z", 200) // corrected
+	if c = read(s).Data.Clusters[0]; slices.Contains(c.Problems, late) {
+		t.Errorf("retired after its last hour: problems %+v", c.Problems)
+	}
+	post("/api/v1/clusters/nobody/retire?at=now", 404)
+	post("/api/v1/clusters/nobody/unretire", 404)
+	post(of+"/unretire", 200)
+	if c = read(s).Data.Clusters[0]; c.State != "silent" || c.RetiredAt != nil {
+		t.Errorf("taken back: %+v, want it silent", c)
+	}
+	post(of+"/retire?at=2026-11-22T07:00:00Z", 200)
 	s.stop()
 	cfg = config(b, t.TempDir())
 	cfg.Now = later
