@@ -196,3 +196,26 @@ func TestEveryKeyIsParsed(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaceholders: values that an example left behind are named, not tried.
+func TestPlaceholders(t *testing.T) {
+	for _, v := range []string{"<your-access-key>", "YOUR_ACCESS_KEY", "your-access-key", "CHANGEME", "change-me", "xxxxxx", "AKIA...", "${AWS_KEY}", "{{ .key }}"} {
+		text := fmt.Sprintf("type: S3\nconfig:\n  bucket: b-ucket\n  region: eu-west-1\n  access_key: %q\n  secret_key: real\n", v)
+		_, _, err := bucket.ParseConfig("f.yaml", []byte(text), bucket.ParseOptions{})
+		if err == nil || !strings.Contains(err.Error(), "f.yaml:5") || !strings.Contains(err.Error(), "config.access_key") {
+			t.Errorf("%s: %v, want an error at line 5 that names config.access_key", v, err)
+		}
+	}
+	// The seed's own example of a bucket name is a real one.
+	if _, _, err := bucket.ParseConfig("f.yaml", []byte("type: S3\nconfig:\n  bucket: kubecost-federated-storage-bucket\n  region: us-east-1\n"), bucket.ParseOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMisspeltIsNotAlsoMissing: one fault, one line.
+func TestMisspeltIsNotAlsoMissing(t *testing.T) {
+	_, _, err := bucket.ParseConfig("f.yaml", []byte("type: S3\nconfig:\n  bukcet: b\n  regoin: us-east-1\n"), bucket.ParseOptions{})
+	if err == nil || strings.Contains(err.Error(), "missing") || strings.Count(err.Error(), "unknown key") != 2 {
+		t.Errorf("%v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,6 +170,9 @@ func (d *decoder) unknown(pos *token.Position, path, key, full string, known fie
 		}
 		p.Nearest = nearest(key, names)
 	}
+	if meant := strings.TrimPrefix(path+"."+p.Nearest, "."); p.Nearest != "" && d.places[meant] == nil {
+		d.places[meant] = pos // so that the key that was meant is not also called missing
+	}
 	if d.lenient {
 		p.Message += ", ignored"
 		d.warnings = append(d.warnings, p)
@@ -227,15 +231,30 @@ func (d *decoder) text(n ast.Node, path string) (string, bool) {
 	return "", false
 }
 
-// str reads text and refuses placeholders such as <your-access-key>.
+// placeholder matches what examples write where a value belongs:
+// <your-access-key>, YOUR_ACCESS_KEY, your-bucket-name, CHANGEME, xxxxxx, AKIA...
+var placeholder = regexp.MustCompile(`(?i)^(<.*>|your[-_ ].*|change[-_ ]?me|replace[-_ ]?me|x{4,}|.*\.\.\.)$`)
+
+// template matches a variable or template that was to be filled in before.
+var template = regexp.MustCompile(`\$\{[^}]*\}|\{\{.*\}\}`)
+
+// str reads text and refuses placeholders.
 func (d *decoder) str(into *string) func(ast.Node, string) {
 	return func(n ast.Node, path string) {
 		s, ok := d.text(n, path)
 		if !ok {
 			return
 		}
-		if strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">") {
-			d.problemAt(n.GetToken().Position, path, "still holds the placeholder %s: %s", s, placeholderHint(path))
+		shown := s
+		if path == "config.secret_key" || path == "config.session_token" {
+			shown = "of an example" // a real secret could look like one
+		}
+		if placeholder.MatchString(s) {
+			d.problemAt(n.GetToken().Position, path, "still holds the placeholder %s: %s", shown, placeholderHint(path))
+			return
+		}
+		if template.MatchString(s) {
+			d.problemAt(n.GetToken().Position, path, "holds a variable or template that nothing has filled in: they are not expanded here")
 			return
 		}
 		if i := strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }); i >= 0 {

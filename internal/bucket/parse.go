@@ -246,7 +246,7 @@ func (d *decoder) validateS3(c *S3Config) {
 func (d *decoder) validateEndpoint(c *S3Config) {
 	host := c.Endpoint
 	switch {
-	case host == "" && d.places["config.endpoint"] != nil && len(d.problems) > 0:
+	case host == "" && (d.places["config.endpoint"] != nil || c.Region == "" && d.places["config.region"] != nil) && len(d.problems) > 0:
 		return // a placeholder or the like, already reported
 	case host == "" && c.Region == "":
 		d.problem("config.endpoint", "missing: write the store's host, or a region for Amazon S3")
