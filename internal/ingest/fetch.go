@@ -122,7 +122,8 @@ func writeWhole(path string, r io.Reader, size int64) (err error) {
 }
 
 // readFooter fills o from the file's metadata and refuses what contradicts the
-// key, the clock or the fleet.
+// key, the clock or the fleet, and a file with a damaged page: the engine does
+// not look at the pages' checksums.
 func (in *Ingester) readFooter(o *store.Object, k costfile.Key) error {
 	f, err := os.Open(o.Path)
 	if err != nil {
@@ -137,7 +138,16 @@ func (in *Ingester) readFooter(o *store.Object, k costfile.Key) error {
 	for _, h := range meta.Hours {
 		o.Hours = append(o.Hours, store.Hour(h))
 	}
-	return in.checkMeta(meta, k)
+	if err := in.checkMeta(meta, k); err != nil {
+		return err
+	}
+	switch err := costfile.CheckPages(f, o.Bytes, in.cfg.Limits); {
+	case errors.Is(err, costfile.ErrCorrupt):
+		return refusal{err.Error()}
+	case err != nil:
+		return fmt.Errorf("check the pages of %s: %w", o.Key, err)
+	}
+	return nil
 }
 
 // clockSkew is how far a cluster's clock may run ahead of ours.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
@@ -159,6 +161,7 @@ func TestRefusedObjects(t *testing.T) {
 		{"not-parquet", func(string) []byte { return []byte("hello, this is not a parquet file") }, "corrupt object"},
 		{"truncated", func(c string) []byte { return good(c)[:len(good(c))/2] }, "corrupt object"},
 		{"damaged-page", func(c string) []byte { return damaged(good(c)) }, "corrupt object"},
+		{"flipped-bit", func(c string) []byte { return flipped(t, good(c)) }, "checksum"},
 		{"unknown-major", func(c string) []byte {
 			return falsified(t, good(c), "fleetcost.version\x18\x031.0", "fleetcost.version\x18\x039.0")
 		}, "upgrade fleetcost"},
@@ -242,6 +245,28 @@ func damaged(b []byte) []byte {
 	b = bytes.Clone(b)
 	for i := range 200 {
 		b[len(b)/8+i] ^= 0xa5
+	}
+	return b
+}
+
+// flipped flips one bit of the last column chunk: a quantity differs, and the
+// file opens as before.
+func flipped(t testing.TB, b []byte) []byte {
+	t.Helper()
+	f, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := f.Metadata().RowGroups[0].Columns
+	last := columns[len(columns)-1].MetaData
+	b = bytes.Clone(b)
+	start := last.DataPageOffset
+	if last.DictionaryPageOffset > 0 {
+		start = last.DictionaryPageOffset
+	}
+	b[start+last.TotalCompressedSize-1] ^= 1
+	if _, err := costfile.ReadMeta(bytes.NewReader(b), int64(len(b)), costfile.DefaultLimits); err != nil {
+		t.Fatalf("the footer is damaged: %v", err)
 	}
 	return b
 }
