@@ -12,15 +12,6 @@ import (
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
-// perPodLabels differ from pod to pod and would make one label set of each
-// pod. They stay out of the label dictionary; docs/model.md says so.
-var perPodLabels = []string{
-	"pod_template_hash", "controller_revision_hash", "statefulset_kubernetes_io_pod_name",
-	"apps_kubernetes_io_pod_index", "controller_uid", "job_name",
-	"batch_kubernetes_io_controller_uid", "batch_kubernetes_io_job_name",
-	"pod_template_generation", "batch_kubernetes_io_job_completion_index",
-}
-
 // labelSet is the four sets of a row: the pod's labels, its namespace's, and
 // their annotations. Assets have the first only.
 type labelSet [4]cost.Labels
@@ -153,14 +144,12 @@ func over(strong, weak map[string]string) map[string]string {
 	return m
 }
 
-// reduce drops the labels that differ from pod to pod and brings every set
-// into canonical form.
+// reduce drops the labels that differ from pod to pod (docs/model.md says so)
+// and brings every set into canonical form.
 func (s labelSet) reduce() labelSet {
 	for i := range s {
 		m := s[i].Map()
-		for _, k := range perPodLabels {
-			delete(m, k)
-		}
+		maps.DeleteFunc(m, func(k, _ string) bool { return cost.PerPodLabel(k) })
 		s[i] = cost.LabelsOf(m)
 	}
 	return s
