@@ -138,13 +138,7 @@ func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 		}
 		return f.finish(&ans.Meta)
 	}
-	total := ans.Meta.TotalCost
-	if f.limit > 0 {
-		if total, err = f.wholeTotal(ctx, c, q, &ans.Meta, env); err != nil {
-			return err
-		}
-	}
-	f.table(env, ans.Data, total)
+	f.table(env, ans.Data, ans.Meta.TotalCost)
 	shown := 0
 	for _, set := range ans.Data {
 		shown = max(shown, len(set))
@@ -175,22 +169,6 @@ func (r *remote) csv(ctx context.Context, env *Env, c *client, path string, q ur
 	}
 	warn(env, ans.Warning)
 	return r.finish(&ans.Meta)
-}
-
-// wholeTotal is the total of all rows when only some were asked for.
-func (f *allocationFlags) wholeTotal(ctx context.Context, c *client, q url.Values, m *meta, env *Env) (json.Number, error) {
-	body, err := c.get(ctx, "/allocation/topline", q)
-	if err != nil {
-		return "", err
-	}
-	ans, err := decode[json.RawMessage](body)
-	if err != nil {
-		return "", err
-	}
-	if ans.Meta.DataVersion != m.DataVersion {
-		warn(env, "new data arrived between the rows and their total; ask again for both of one version")
-	}
-	return ans.Meta.TotalCost, nil
 }
 
 func (f *allocationFlags) table(env *Env, sets []orderedRows[allocationRow], total json.Number) {

@@ -113,19 +113,7 @@ func (f *assetFlags) run(ctx context.Context, env *Env) error {
 		}
 		return f.finish(&ans.Meta)
 	}
-	total := ans.Meta.TotalCost
-	if f.limit > 0 {
-		top, err := c.get(ctx, path+"/topline", q)
-		if err != nil {
-			return err
-		}
-		whole, err := decode[json.RawMessage](top)
-		if err != nil {
-			return err
-		}
-		total = whole.Meta.TotalCost
-	}
-	shown := f.table(env, ans.Data, total)
+	shown := f.table(env, ans.Data, ans.Meta.TotalCost)
 	showMeta(env.Stdout, &ans.Meta, shown)
 	return f.finish(&ans.Meta)
 }

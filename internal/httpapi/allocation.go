@@ -3,7 +3,6 @@ package httpapi
 import (
 	"time"
 
-	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -50,19 +49,34 @@ func (a *API) ask(r *request, in *AllocationParams, change func(*query.Allocatio
 	if change != nil {
 		change(&plan.query)
 	}
-	ans, err := a.cfg.Questions.Allocations(r.Context(), plan.query)
-	if err != nil {
-		return plan, nil, nil, err
+	q := plan.query
+	order := efficiencyOrder(q.SortBy)
+	if order != nil {
+		q.SortBy, q.Offset, q.Limit = "", 0, 0
 	}
-	meta := metaJSON(&ans.Answer)
-	var total cost.Sum
-	for s := range ans.Sets {
-		for i := range ans.Sets[s].Rows {
-			total.AddSum(ans.Sets[s].Rows[i].Total())
+	ans, err := a.cfg.Questions.Allocations(r.Context(), q)
+	if err != nil {
+		return plan, nil, nil, nameOrders(err)
+	}
+	meta, warnings := metaJSON(&ans.Answer), append(plan.warnings, ans.Warnings...)
+	whole, version := totalAllocations(ans.Sets), ans.DataVersion
+	if order != nil {
+		ans = byEfficiency(ans, order, q.Ascending, plan.query.Offset, plan.query.Limit)
+	}
+	if isCut(plan.query.Offset, plan.query.Limit, &ans.Answer) {
+		page := amount(totalAllocations(ans.Sets))
+		meta.PageCost = &page
+		if order == nil {
+			if whole, version, err = a.wholeAllocations(r.Context(), q); err != nil {
+				return plan, nil, nil, err
+			}
 		}
 	}
-	meta.TotalCost = amount(&total)
-	return plan, ans, &reply{meta: meta, warnings: append(plan.warnings, ans.Warnings...)}, nil
+	if version != ans.DataVersion {
+		warnings = append(warnings, mixedVersions)
+	}
+	meta.TotalCost = amount(whole)
+	return plan, ans, &reply{meta: meta, warnings: warnings}, nil
 }
 
 // allocations answers /allocation: an array of sets, each name → Allocation.

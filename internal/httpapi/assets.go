@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -35,15 +34,21 @@ func (a *API) askAssets(r *request, in *AssetParams, change func(*query.AssetQue
 	if err != nil {
 		return plan, nil, nil, err
 	}
-	meta := metaJSON(&ans.Answer)
-	var total cost.Sum
-	for s := range ans.Sets {
-		for i := range ans.Sets[s].Rows {
-			total.AddSum(ans.Sets[s].Rows[i].Total())
+	meta, warnings := metaJSON(&ans.Answer), append(plan.warnings, ans.Warnings...)
+	whole := totalAssets(ans.Sets)
+	if isCut(plan.query.Offset, plan.query.Limit, &ans.Answer) {
+		page := amount(whole)
+		meta.PageCost = &page
+		var version string
+		if whole, version, err = a.wholeAssets(r.Context(), plan.query); err != nil {
+			return plan, nil, nil, err
+		}
+		if version != ans.DataVersion {
+			warnings = append(warnings, mixedVersions)
 		}
 	}
-	meta.TotalCost = amount(&total)
-	return plan, ans, &reply{meta: meta, warnings: append(plan.warnings, ans.Warnings...)}, nil
+	meta.TotalCost = amount(whole)
+	return plan, ans, &reply{meta: meta, warnings: warnings}, nil
 }
 
 // assets answers /assets: an object at the root, an array of maps under /model.
@@ -111,12 +116,23 @@ func (n *assetNamer) name(r *query.AssetRow) string {
 func (a *API) assetTopline(r *request, in *AssetParams) (*reply, error) {
 	plan, ans, rep, err := a.askAssets(r, in, func(q *query.AssetQuery) {
 		q.StepHours, q.Accumulate, q.Offset, q.Limit = 0, query.AccumulateAll, 0, 0
+		if strings.EqualFold(strings.TrimSpace(in.Format), formatCSV) {
+			q.Aggregate, q.All = nil, true // a table of one line, the total
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	if plan.format == formatCSV {
-		return assetCSV(rep, ans, plan), nil
+		total := query.AssetRow{Name: totalName}
+		for s := range ans.Sets {
+			for i := range ans.Sets[s].Rows {
+				total = ans.Sets[s].Rows[i]
+				total.Name = totalName
+			}
+		}
+		one := query.AssetAnswer{Answer: ans.Answer, Sets: []query.AssetSet{{Window: ans.Window, Rows: []query.AssetRow{total}}}}
+		return assetCSV(rep, &one, plan), nil
 	}
 	rep.data = AssetTopline{NumResults: ans.RowCount, TotalCost: rep.meta.TotalCost, Window: windowOf(ans.Window)}
 	return rep, nil

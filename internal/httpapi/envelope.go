@@ -40,7 +40,8 @@ type Meta struct {
 	DataVersion  string       `json:"dataVersion" doc:"Same data, same string; compare numbers of several calls only at one version."`
 	Currency     string       `json:"currency"`
 	RowCount     int          `json:"rowCount" doc:"Rows of the largest set before offset and limit."`
-	TotalCost    Amount       `json:"totalCost" doc:"Sum of the rows answered."`
+	TotalCost    Amount       `json:"totalCost" doc:"Sum of all rows, those included that offset and limit leave out."`
+	PageCost     *Amount      `json:"pageCost,omitempty" doc:"Sum of the rows answered; only where offset or limit left some out."`
 	Completeness Completeness `json:"completeness"`
 }
 

@@ -25,7 +25,8 @@ var testNow = time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC)
 // was asked.
 type fake struct {
 	mu         sync.Mutex
-	allocation query.AllocationQuery
+	allocation query.AllocationQuery   // the last asked
+	asked      []query.AllocationQuery // all
 	asset      query.AssetQuery
 	completion query.CompletionQuery
 	err        error
@@ -38,7 +39,7 @@ type fake struct {
 func (f *fake) Allocations(_ context.Context, q query.AllocationQuery) (*query.AllocationAnswer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.allocation = q
+	f.allocation, f.asked = q, append(f.asked, q)
 	if f.panics {
 		panic("a bug")
 	}

@@ -15,7 +15,7 @@ import (
 
 // WindowParam is the parameter every cost route needs.
 type WindowParam struct {
-	Window string `query:"window" doc:"Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d', 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning." example:"7d"`
+	Window string `query:"window" doc:"Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning." example:"7d"`
 }
 
 // SetParams say how an answer is cut along time.
@@ -27,7 +27,7 @@ type SetParams struct {
 
 // ListParams sort and page.
 type ListParams struct {
-	SortBy      string `query:"sortBy" doc:"totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name" example:"totalCost"`
+	SortBy      string `query:"sortBy" doc:"totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency" example:"totalCost"`
 	SortByOrder string `query:"sortByOrder" doc:"desc (default) or asc"`
 	Offset      string `query:"offset" doc:"Rows of each set to leave out."`
 	Limit       string `query:"limit" doc:"Rows of each set to answer; 0 or absent: all."`

@@ -57,8 +57,9 @@ func TestExplicitParametersMeanTheSame(t *testing.T) {
 	} {
 		var asked []query.AllocationQuery
 		for _, path := range []string{"/allocation", "/allocation/compute", "/model/allocation", "/model/allocation/compute"} {
+			s.fake.asked = nil
 			s.get(t, path+"?"+base+"&"+strings.ReplaceAll(params, `"`, "%22"), nil)
-			asked = append(asked, s.fake.allocation)
+			asked = append(asked, s.fake.asked[0])
 		}
 		for _, q := range asked[1:] {
 			if diff := cmp.Diff(asked[0], q); diff != "" {
@@ -101,9 +102,10 @@ func TestParameters(t *testing.T) {
 		}},
 		{"sortByOrder=ASC&offset=3&limit=4", func(q query.AllocationQuery) bool { return q.Ascending && q.Offset == 3 && q.Limit == 4 }},
 	} {
+		s.fake.asked = nil
 		s.get(t, "/allocation?window=1d&"+strings.ReplaceAll(tc.params, `"`, "%22"), nil)
-		if !tc.check(s.fake.allocation) {
-			t.Errorf("%s asks %+v", tc.params, s.fake.allocation)
+		if !tc.check(s.fake.asked[0]) {
+			t.Errorf("%s asks %+v", tc.params, s.fake.asked[0])
 		}
 	}
 }

@@ -217,7 +217,7 @@ func TestOneTotal(t *testing.T) {
 			paths = append(paths, prefix+"/allocation?idle=true&includeOverhead=true&"+params+"&"+window)
 		}
 		for _, params := range []string{"aggregate=cluster", "aggregate=type", "accumulate=true", "aggregate=all", "format=csv", "aggregate=provider&step=1d&format=csv"} {
-			paths = append(paths, prefix+"/assets?"+params+"&"+window, prefix+"/assets/topline?"+strings.ReplaceAll(params, "format=csv", "")+"&"+window)
+			paths = append(paths, prefix+"/assets?"+params+"&"+window, prefix+"/assets/topline?"+params+"&"+window)
 		}
 	}
 	paths = append(paths, "/model/allocation?"+window, "/model/assets?"+window)
@@ -245,6 +245,46 @@ func TestOneTotal(t *testing.T) {
 	}
 	if parts.Cmp(want) != 0 {
 		t.Errorf("the clusters' parts add up to %s, the whole is %s", parts.FloatString(9), want.FloatString(9))
+	}
+}
+
+// meta.totalCost is the cost of all rows, whatever page of them is asked for;
+// meta.pageCost is the page's.
+func TestPageTotals(t *testing.T) {
+	s := start(t, config(readOnly(t), t.TempDir()))
+	type meta struct{ TotalCost, PageCost json.Number }
+	ask := func(path string) (meta, []byte) {
+		status, body := s.get(path)
+		var ans struct{ Meta meta }
+		if err := json.Unmarshal(body, &ans); err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s (%v)", path, status, body, err)
+		}
+		return ans.Meta, body
+	}
+	const window = "?window=2026-11-20T20:00:00Z,2026-11-22T05:00:00Z&"
+	for _, path := range []string{
+		"/allocation" + window + "aggregate=namespace&idle=true&includeOverhead=true&",
+		"/allocation" + window + "aggregate=pod&accumulate=day&shareIdle=true&",
+		"/model/allocation" + window + "aggregate=controller&shareNamespaces=kube-system&shareSplit=even&",
+		"/model/allocation/summary" + window + "aggregate=namespace&shareCost=900&filter=namespace!:\"kube-system\"&",
+		"/allocation" + window + "aggregate=service&filter=namespace!:\"kube-system\"&shareIdle=true&shareTenancyCosts=true&",
+		"/allocation" + window + "aggregate=namespace&sortBy=totalEfficiency&",
+		"/assets" + window, "/model/assets" + window + "aggregate=cluster&",
+	} {
+		all, _ := ask(path)
+		if all.PageCost != "" {
+			t.Errorf("%s: pageCost %s without a page", path, all.PageCost)
+		}
+		for _, page := range []string{"limit=2", "offset=1", "offset=1&limit=1"} {
+			got, body := ask(path + page)
+			if got.TotalCost != all.TotalCost {
+				t.Errorf("%s%s: totalCost %s, of all rows %s", path, page, got.TotalCost, all.TotalCost)
+			}
+			want, _ := new(big.Rat).SetString(got.PageCost.String())
+			if want == nil || sumOf(t, path, body).Cmp(want) != 0 {
+				t.Errorf("%s%s: pageCost %s, rows add up to %s", path, page, got.PageCost, sumOf(t, path, body).FloatString(9))
+			}
+		}
 	}
 }
 
