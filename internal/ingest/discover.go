@@ -230,13 +230,24 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 			d.gone = append(d.gone, key)
 		}
 	}
-	return d, in.releaseQuarantine(ctx, seen)
+	for g, held := range in.held {
+		maps.DeleteFunc(held, func(name string, _ candidate) bool { return seen[name] == "" })
+		if len(held) == 0 {
+			delete(in.held, g)
+		}
+	}
+	over, err := in.releaseQuarantine(ctx, seen)
+	for _, key := range over {
+		if k, err := costfile.ParseKey(key); err == nil {
+			d.changed = append(d.changed, in.letGo(groupOf(k), nil)...)
+		}
+	}
+	return d, err
 }
 
 // releaseQuarantine drops the quarantine entries that a complete listing shows
-// to be over: the key is gone, or is again the version that was loaded.
-func (in *Ingester) releaseQuarantine(ctx context.Context, seen map[string]string) error {
-	var over []string
+// to be over, and returns their keys: the key is gone, or is again the version that was loaded.
+func (in *Ingester) releaseQuarantine(ctx context.Context, seen map[string]string) (over []string, err error) {
 	for key := range in.refused {
 		etag, ok := seen[key]
 		if o := in.loaded[key]; !ok || (o != nil && o.ETag == etag) {
@@ -244,13 +255,13 @@ func (in *Ingester) releaseQuarantine(ctx context.Context, seen map[string]strin
 		}
 	}
 	if err := in.store.Release(ctx, over); err != nil {
-		return err
+		return nil, err
 	}
 	for _, key := range over {
 		delete(in.refused, key)
 		delete(in.quarantined, key)
 	}
-	return nil
+	return over, nil
 }
 
 // sweepsToForget is how many complete sweeps must miss a key before it leaves
@@ -258,9 +269,12 @@ func (in *Ingester) releaseQuarantine(ctx context.Context, seen map[string]strin
 const sweepsToForget = 2
 
 // unknown tells whether this version of an object was neither loaded, nor
-// refused by this process.
+// refused or held back by this process.
 func (in *Ingester) unknown(key, etag string) bool {
 	if o := in.loaded[key]; o != nil && o.ETag == etag {
+		return false
+	}
+	if k, err := costfile.ParseKey(key); err == nil && in.held[groupOf(k)][key].etag == etag {
 		return false
 	}
 	refused, ok := in.quarantined[key]

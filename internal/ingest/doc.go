@@ -15,6 +15,8 @@
 //   - A cluster-day changes when its datasets hold the same hours in the same
 //     versions. While a push is under way it keeps what it was, for at most
 //     Config.Patience Syncs.
+//   - Workloads and assets of a cluster-day are taken together or not at all:
+//     with one of them in quarantine, the day keeps what it was, or is missing.
 //   - A key leaves the store only after two complete sweeps without it.
 //   - Memory is bounded by the size of a batch, not by the fleet; the cache
 //     directory by a batch, the one fetched ahead, and the live objects.

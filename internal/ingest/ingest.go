@@ -86,11 +86,12 @@ type Ingester struct {
 	turn chan struct{}
 
 	// Guarded by turn.
-	loaded      map[string]*store.Object // by key
-	quarantined map[string]string        // key → ETag refused by this process
-	refused     map[string]bool          // keys with a quarantine entry in the store
-	missing     map[string]int           // key → complete sweeps without it
-	statusETag  map[string]string        // by cluster
+	loaded      map[string]*store.Object           // by key
+	quarantined map[string]string                  // key → ETag refused by this process
+	refused     map[string]bool                    // keys with a quarantine entry in the store
+	held        map[pushGroup]map[string]candidate // by key: left out because of a refused object
+	missing     map[string]int                     // key → complete sweeps without it
+	statusETag  map[string]string                  // by cluster
 	ownerETag   map[string]string
 	lastSweep   time.Time
 	hoursFrom   cost.Day           // days from here on have hourly rows
@@ -127,6 +128,7 @@ type Report struct {
 	Bytes       int64
 	Quarantined int
 	Forgotten   int
+	Held        int // objects left out: another of their day is in quarantine
 	Waiting     int // objects left for the next Sync: their push is under way
 	Failed      int // objects that could not be fetched now; tried again next time
 	Duration    time.Duration
@@ -153,7 +155,7 @@ func New(ctx context.Context, cfg Config, b bucket.Bucket, st *store.Store, logg
 		turn:   make(chan struct{}, 1),
 		loaded: map[string]*store.Object{}, quarantined: map[string]string{}, refused: map[string]bool{}, missing: map[string]int{},
 		statusETag: map[string]string{}, ownerETag: map[string]string{}, clusters: map[string]*clusterState{},
-		uneven: map[clusterDay]int{},
+		uneven: map[clusterDay]int{}, held: map[pushGroup]map[string]candidate{},
 	}
 	if err := in.resume(ctx); err != nil {
 		return nil, fmt.Errorf("take up the store: %w", err)

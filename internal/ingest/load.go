@@ -109,6 +109,7 @@ func (in *Ingester) loadTurn(ctx context.Context, units []*unit, got []fetched, 
 				u.dailies[c.name] = o
 			}
 		}
+		in.holdBack(u, r)
 	}
 	err := in.loadUnits(ctx, in.settled(units, r), r)
 	for _, o := range objects {
@@ -223,6 +224,7 @@ func (in *Ingester) dropRefused(ctx context.Context, units []*unit, b store.Batc
 func (in *Ingester) batch(ctx context.Context, units []*unit, r *Report) (store.Batch, error) {
 	b := store.Batch{NowUS: in.cfg.Now().UnixMicro()}
 	for _, u := range units {
+		in.holdBack(u, r) // the store may just have refused something
 		parts, err := in.parts(ctx, u)
 		if err != nil {
 			if ctx.Err() != nil {

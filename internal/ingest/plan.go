@@ -48,7 +48,7 @@ func (in *Ingester) plan(ctx context.Context, d discovery, r *Report) ([]*unit, 
 	}
 	defer in.release()
 	var daily, live []candidate
-	for _, c := range d.changed {
+	for _, c := range in.withHeld(d.changed) {
 		if c.key.Kind == costfile.KeyLive {
 			live = append(live, c)
 		} else {
@@ -189,6 +189,9 @@ func (in *Ingester) quarantine(ctx context.Context, got []fetched, r *Report) er
 func (in *Ingester) refuse(ctx context.Context, objects []*store.Object, r *Report) error {
 	if len(objects) == 0 {
 		return nil
+	}
+	for _, o := range objects {
+		o.Reason += "; " + in.consequence(o)
 	}
 	if err := in.store.Quarantine(ctx, objects, in.cfg.Now().UnixMicro()); err != nil {
 		return err
