@@ -67,7 +67,7 @@ func run() int {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0
 		}
-		return usage(suggest(fs, err))
+		return usage(settings.Suggest(fs, err))
 	}
 	if fs.NArg() > 0 {
 		return usage(fmt.Errorf("unexpected argument %q; values of switches are given with =, as in --once=false", fs.Arg(0)))
@@ -121,18 +121,4 @@ func run() int {
 func usage(err error) int {
 	fmt.Fprintf(os.Stderr, "fleetcost-agent: %v\nRun fleetcost-agent --help for all settings.\n", err)
 	return exitUsage
-}
-
-// suggest adds the nearest known flag to the error about an unknown one.
-func suggest(fs *pflag.FlagSet, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return err
-	}
-	var known []string
-	fs.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := settings.Nearest(unknown.GetSpecifiedName(), known); near != "" {
-		return fmt.Errorf("%w; did you mean --%s?", err, near)
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fleetcost/fleetcost/internal/ops"
 	"github.com/fleetcost/fleetcost/internal/settings"
@@ -90,7 +91,7 @@ func New(env *Env) *cobra.Command {
 	root.PersistentFlags().String("config", "", "YAML file with settings; the keys are the flags' names")
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{settings.Suggest(cmd.Flags(), err)} })
 	root.AddCommand(
 		newServer(env), newDemo(env), newAllocation(env), newAssets(env), newClusters(env), newVersion(env),
 	)
@@ -139,7 +140,7 @@ func loadSettings(cmd *cobra.Command, env *Env) error {
 			return &usageError{fmt.Errorf("read --config: %w", err)}
 		}
 	}
-	warnings, err := settings.Load(cmd.Flags(), env.Environ, name, content)
+	warnings, err := settings.Load(cmd.Flags(), env.Environ, name, content, allFlags(cmd.Root())...)
 	if err != nil {
 		return &usageError{err}
 	}
@@ -147,6 +148,15 @@ func loadSettings(cmd *cobra.Command, env *Env) error {
 		fmt.Fprintln(env.Stderr, "warning: "+w)
 	}
 	return nil
+}
+
+// allFlags are the flags of a command and of all below it.
+func allFlags(cmd *cobra.Command) []*pflag.FlagSet {
+	sets := []*pflag.FlagSet{cmd.Flags()}
+	for _, c := range cmd.Commands() {
+		sets = append(sets, allFlags(c)...)
+	}
+	return sets
 }
 
 // Run runs the program and returns its exit code.

@@ -25,10 +25,10 @@ func Env(flag string) string {
 // ("KEY=value", as os.Environ gives) and then from file. name is the file's
 // name for messages; content may be nil when there is no file. All errors are
 // reported at once. warnings name variables with our prefix that are no
-// setting.
-func Load(fs *pflag.FlagSet, environ []string, name string, content []byte) (warnings []string, err error) {
+// setting, of fs or of others: the flag sets of a program's other commands.
+func Load(fs *pflag.FlagSet, environ []string, name string, content []byte, others ...*pflag.FlagSet) (warnings []string, err error) {
 	var errs []error
-	fromEnv, warnings := environment(fs, environ)
+	fromEnv, warnings := environment(fs, environ, others)
 	done := map[string]bool{}
 	fs.VisitAll(func(f *pflag.Flag) {
 		if f.Changed {
@@ -54,27 +54,36 @@ func Load(fs *pflag.FlagSet, environ []string, name string, content []byte) (war
 // every Service of a namespace (FLEETCOST_PORT_9003_TCP, …), so an unknown
 // variable can be no error; those that are close to a setting are worth a
 // warning.
-func environment(fs *pflag.FlagSet, environ []string) (values map[string]string, warnings []string) {
+func environment(fs *pflag.FlagSet, environ []string, others []*pflag.FlagSet) (values map[string]string, warnings []string) {
 	values = map[string]string{}
-	names := map[string]string{}
-	fs.VisitAll(func(f *pflag.Flag) { names[Env(f.Name)] = f.Name })
+	names, known := map[string]string{}, map[string]bool{}
+	for _, set := range append(others, fs) {
+		set.VisitAll(func(f *pflag.Flag) {
+			if f.Name == "help" {
+				return
+			}
+			known[strings.TrimPrefix(Env(f.Name), EnvPrefix)] = true
+			if set == fs {
+				names[Env(f.Name)] = f.Name
+			}
+		})
+	}
 	for _, kv := range environ {
 		k, v, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(k, EnvPrefix) {
+		if !strings.HasPrefix(k, EnvPrefix) || v == "" { // empty means absent, as for query parameters
 			continue
 		}
 		if flag, ok := names[k]; ok {
-			if v != "" { // empty means absent, as for query parameters
-				values[flag] = v
-			}
+			values[flag] = v
 			continue
 		}
-		if strings.Contains(k, "_SERVICE_") || strings.Contains(k, "_PORT") {
+		if known[strings.TrimPrefix(k, EnvPrefix)] || strings.Contains(k, "_SERVICE_") || strings.Contains(k, "_PORT") {
 			continue
 		}
 		w := fmt.Sprintf("environment variable %s is no setting", k)
-		if near := Nearest(k, keys(names)); near != "" {
-			w += fmt.Sprintf("; did you mean %s?", near)
+		// Without the prefix: as all names share it, everything would be near.
+		if near := Nearest(strings.TrimPrefix(k, EnvPrefix), keys(known)); near != "" {
+			w += fmt.Sprintf("; did you mean %s?", EnvPrefix+near)
 		}
 		warnings = append(warnings, w)
 	}
@@ -215,13 +224,27 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-func keys(m map[string]string) []string {
+func keys(m map[string]bool) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)
 	}
 	sort.Strings(out)
 	return out
+}
+
+// Suggest adds the nearest flag of fs to an error about an unknown one.
+func Suggest(fs *pflag.FlagSet, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var known []string
+	fs.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := Nearest(unknown.GetSpecifiedName(), known); near != "" {
+		return fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
 }
 
 // Markdown writes the reference table of fs.

@@ -81,3 +81,30 @@ func TestMarkdownListsEveryFlag(t *testing.T) {
 		}
 	}
 }
+
+// A program has commands: a variable of one is no mistake for the others, and
+// help is nothing to set.
+func TestOtherCommandsVariables(t *testing.T) {
+	other := pflag.NewFlagSet("other", pflag.ContinueOnError)
+	other.String("server", "", "")
+	fs := flags()
+	fs.Bool("help", false, "")
+	w, err := settings.Load(fs, []string{"FLEETCOST_SERVER=x", "FLEETCOST_HELPP=x", "FLEETCOST_SERVERR=x"}, "", nil, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w) != 2 || strings.Contains(w[0], "did you mean") || !strings.Contains(w[1], "did you mean FLEETCOST_SERVER?") {
+		t.Fatalf("warnings %q", w)
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	fs := flags()
+	err := settings.Suggest(fs, fs.Parse([]string{"--clutser-id=x"}))
+	if err == nil || !strings.HasSuffix(err.Error(), "did you mean --cluster-id?") {
+		t.Errorf("error %v", err)
+	}
+	if err := settings.Suggest(fs, fs.Parse([]string{"--zzzzzz"})); err == nil || strings.Contains(err.Error(), "did you mean") {
+		t.Errorf("error %v", err)
+	}
+}
