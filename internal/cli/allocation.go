@@ -53,9 +53,10 @@ that the total is what the assets cost: all of it, once.`,
 	fs.StringVar(&f.shareNamespaces, "share-namespaces", "", "namespaces whose cost all others share")
 	fs.StringVar(&f.accumulate, "accumulate", "", "true, hour, day, week, month or quarter; default: true unless --step is given")
 	fs.StringVar(&f.step, "step", "", "length of a set: 1h, 6h, 1d, 1w")
-	fs.StringVar(&f.sort, "sort", "totalCost", "totalCost, cpuCost, ramCost, gpuCost, pvCost, name, …")
+	fs.StringVar(&f.sort, "sort", "totalCost", "totalCost, cpuCost, ramCost, gpuCost, pvCost, totalEfficiency, name, …")
 	fs.BoolVar(&f.ascending, "ascending", false, "smallest first")
 	fs.IntVar(&f.limit, "limit", 0, "rows of each set; 0: all")
+	completeFlags(cmd, allocationAggregates(), allocationSorts())
 	return cmd
 }
 
@@ -113,6 +114,9 @@ type allocationRow struct {
 
 func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := checkLimit(f.limit); err != nil {
 		return err
 	}
 	c, err := f.client(env)

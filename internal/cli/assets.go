@@ -39,6 +39,7 @@ func newAssets(env *Env) *cobra.Command {
 	fs.StringVar(&f.sort, "sort", "totalCost", "totalCost, cpuCost, ramCost, gpuCost, name, …")
 	fs.BoolVar(&f.ascending, "ascending", false, "smallest first")
 	fs.IntVar(&f.limit, "limit", 0, "rows of each set; 0: all")
+	completeFlags(cmd, assetAggregates(), assetSorts())
 	return cmd
 }
 
@@ -87,6 +88,9 @@ func (f *assetFlags) params() url.Values {
 
 func (f *assetFlags) run(ctx context.Context, env *Env) error {
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := checkLimit(f.limit); err != nil {
 		return err
 	}
 	c, err := f.client(env)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ func newClusters(env *Env) *cobra.Command {
 	list := newClustersList(env)
 	cmd.RunE = list.RunE
 	cmd.Flags().AddFlagSet(list.Flags())
+	completeFlags(cmd, nil, nil)
 	cmd.AddCommand(list, newClustersRetire(env), newClustersUnretire(env))
 	return cmd
 }
@@ -37,6 +39,7 @@ func newClustersList(env *Env) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listClusters(cmd.Context(), env, &r) },
 	}
 	r.register(cmd.Flags())
+	completeFlags(cmd, nil, nil)
 	return cmd
 }
 
@@ -115,7 +118,7 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 	if len(f.Clusters) == 0 {
 		fmt.Fprintln(env.Stdout, "no cluster has pushed yet; run fleetcost-agent in a cluster, with the storage config of this server")
 	}
-	header := []string{"CLUSTER", "STATE", "LAST PUSH", "LAST HOUR", "PROBLEMS"}
+	header := []string{"CLUSTER", "STATE", "LAST PUSH (UTC)", "LAST HOUR", "PROBLEMS"}
 	if wide {
 		header = append(header, "PROVIDER", "REGION", "SOURCE", "AGENT", "OWNER")
 	}
@@ -123,7 +126,7 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 	t := newTable(env, append(header, numbers...), len(numbers))
 	for i := range f.Clusters {
 		k := &f.Clusters[i]
-		row := table.Row{k.ID, k.State, dash(k.LastPush), dash(k.LastHour), dash(problems(k))}
+		row := table.Row{k.ID, k.State, clock(k.LastPush, 0), clock(k.LastHour, -time.Hour), dash(problems(k))}
 		if wide {
 			row = append(row, dash(k.Provider), dash(k.Region), dash(k.Source), dash(k.AgentVersion), dash(k.OwnerUID))
 		}
@@ -137,23 +140,48 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 	if len(f.Clusters) > 0 {
 		t.Render()
 	}
-	for _, q := range f.Quarantine {
-		fmt.Fprintf(env.Stdout, "\nquarantined: %s: %s\n", q.Key, q.Reason)
+	for i, q := range f.Quarantine {
+		if i == 0 {
+			fmt.Fprintln(env.Stdout)
+		}
+		fmt.Fprintf(env.Stdout, "quarantined: %s: %s\n", q.Key, q.Reason)
 	}
 	if f.SyncError != "" {
 		fmt.Fprintln(env.Stderr, "warning: the server cannot read the bucket: "+f.SyncError)
 	}
 }
 
+// problems names each kind of problem once, with its number.
 func problems(k *fleetCluster) string {
 	var codes []string
+	count := map[string]int{}
+	add := func(code string) {
+		if count[code]++; count[code] == 1 {
+			codes = append(codes, code)
+		}
+	}
 	for _, p := range k.Problems {
-		codes = append(codes, p.Code)
+		add(p.Code)
 	}
 	for _, p := range k.Missing {
-		codes = append(codes, "no "+p.Code)
+		add("no " + p.Code)
+	}
+	for i, code := range codes {
+		if n := count[code]; n > 1 {
+			codes[i] = fmt.Sprintf("%s (%d)", code, n)
+		}
 	}
 	return strings.Join(codes, ", ")
+}
+
+// clock shows a moment of the API, moved, to the minute. The API gives hours
+// by their end; people name them by their start.
+func clock(moment string, move time.Duration) string {
+	t, err := time.Parse(time.RFC3339, moment)
+	if err != nil {
+		return dash(moment)
+	}
+	return t.UTC().Add(move).Format("2006-01-02 15:04")
 }
 
 func dash(s string) string {
@@ -199,7 +227,8 @@ fleet knows it; it can be repeated with another moment, and taken back with
 unretire.`,
 		Example: `  fleetcost clusters retire staging-old --at 2026-11-01
   fleetcost clusters retire staging-old --at now`,
-		Args: oneCluster,
+		Args:              oneCluster,
+		ValidArgsFunction: completeClusters(env, &server),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(at) == "" {
 				return &usageError{errors.New("--at is required: when the cluster ended, e.g. 2026-11-01 or now")}
@@ -238,10 +267,11 @@ func oneCluster(cmd *cobra.Command, args []string) error {
 func newClustersUnretire(env *Env) *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
-		Use:     "unretire ID",
-		Short:   "Take a retirement back: the cluster is expected to push again",
-		Example: `  fleetcost clusters unretire staging-old`,
-		Args:    oneCluster,
+		Use:               "unretire ID",
+		Short:             "Take a retirement back: the cluster is expected to push again",
+		Example:           `  fleetcost clusters unretire staging-old`,
+		Args:              oneCluster,
+		ValidArgsFunction: completeClusters(env, &server),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := (&remote{server: server}).client(env)
 			if err != nil {

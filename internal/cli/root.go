@@ -95,6 +95,7 @@ func New(env *Env) *cobra.Command {
 	root.AddCommand(
 		newServer(env), newDemo(env), newAllocation(env), newAssets(env), newClusters(env), newVersion(env),
 	)
+	addCompletion(root)
 	return root
 }
 
