@@ -36,11 +36,16 @@ func (in *Ingester) discover(ctx context.Context, now time.Time, r *Report) (dis
 		return discovery{}, err
 	}
 	defer in.release()
-	statuses, err := in.readClusters(ctx, r)
+	r.Sweep = in.lastSweep.IsZero() || now.Sub(in.lastSweep) >= in.cfg.SweepEvery
+	if r.Sweep {
+		in.viewMu.Lock()
+		clear(in.strays) // the listing finds them again
+		in.viewMu.Unlock()
+	}
+	statuses, err := in.readClusters(ctx, now, r)
 	if err != nil {
 		return discovery{}, err
 	}
-	r.Sweep = in.lastSweep.IsZero() || now.Sub(in.lastSweep) >= in.cfg.SweepEvery
 	if !r.Sweep {
 		return discovery{changed: in.fromStatus(statuses, now)}, nil
 	}
@@ -54,14 +59,14 @@ func (in *Ingester) discover(ctx context.Context, now time.Time, r *Report) (dis
 // readClusters lists v1/cluster/ and reads the documents that changed. It
 // returns the clusters whose status did. A document that cannot be read is a
 // problem of that cluster alone.
-func (in *Ingester) readClusters(ctx context.Context, r *Report) ([]string, error) {
+func (in *Ingester) readClusters(ctx context.Context, now time.Time, r *Report) ([]string, error) {
 	var docs []candidate
 	err := in.bucket.List(ctx, costfile.ClusterPrefix, "", func(o bucket.Object) error {
 		r.Listed++
 		k, err := costfile.ParseKey(o.Key)
 		if err != nil {
-			r.Foreign++
-			return nil //nolint:nilerr // a bucket may hold other things
+			in.foreign(o, now, r)
+			return nil
 		}
 		docs = append(docs, candidate{k, o.Key, o.ETag, o.Size})
 		return nil
@@ -119,6 +124,9 @@ func (in *Ingester) readDocument(ctx context.Context, c candidate) error {
 		var o costfile.Owner
 		if err := json.Unmarshal(b, &o); err != nil {
 			return fmt.Errorf("decode %s: %w", c.name, err)
+		}
+		if o.UID == "" {
+			return fmt.Errorf("%s names no uid, so nobody can tell whose cluster it is; the agent writes it anew once it is deleted", c.name)
 		}
 		state.owner, state.dirty = &o, true
 		return nil
@@ -195,8 +203,8 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 		r.Listed++
 		k, err := costfile.ParseKey(o.Key)
 		if err != nil {
-			r.Foreign++
-			return nil //nolint:nilerr // a bucket may hold other things
+			in.foreign(o, now, r)
+			return nil
 		}
 		seen[o.Key] = o.ETag
 		if k.Kind == costfile.KeyDaily && k.Day < oldest {
@@ -220,6 +228,9 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 		if err := in.bucket.List(ctx, prefix, "", visit); err != nil {
 			return d, fmt.Errorf("list %s: %w", prefix, err)
 		}
+	}
+	if err := in.otherMajors(ctx, now, r); err != nil {
+		return d, err
 	}
 	for key := range in.loaded {
 		if _, ok := seen[key]; ok {

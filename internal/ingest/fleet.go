@@ -37,7 +37,8 @@ type ClusterView struct {
 	Uneven map[cost.Day]string `json:"uneven,omitempty"`
 }
 
-// Quarantined is an object that was refused.
+// Quarantined is an object that was refused, or one whose key looks like the
+// format's and is not.
 type Quarantined struct {
 	Key    string    `json:"key"`
 	ETag   string    `json:"etag"`
@@ -97,6 +98,10 @@ func (in *Ingester) Fleet(ctx context.Context) ([]ClusterView, error) {
 		}
 		v.Errors = maps.Clone(c.errs)
 		v.Uneven = maps.Clone(c.uneven)
+	}
+	for _, key := range slices.Sorted(maps.Keys(in.strays)) {
+		v := view(in.strays[key].cluster)
+		v.Quarantined = append(v.Quarantined, in.strays[key].Quarantined)
 	}
 	in.viewMu.Unlock()
 	out := make([]ClusterView, 0, len(views))

@@ -104,6 +104,7 @@ type Ingester struct {
 	viewMu   sync.Mutex
 	progress Progress
 	clusters map[string]*clusterState
+	strays   map[string]stray // by key: look like the format's, and are not
 }
 
 // clusterState is what the cluster's own documents and this process's attempts
@@ -155,7 +156,7 @@ func New(ctx context.Context, cfg Config, b bucket.Bucket, st *store.Store, logg
 		turn:   make(chan struct{}, 1),
 		loaded: map[string]*store.Object{}, quarantined: map[string]string{}, refused: map[string]bool{}, missing: map[string]int{},
 		statusETag: map[string]string{}, ownerETag: map[string]string{}, clusters: map[string]*clusterState{},
-		uneven: map[clusterDay]int{}, held: map[pushGroup]map[string]candidate{},
+		uneven: map[clusterDay]int{}, held: map[pushGroup]map[string]candidate{}, strays: map[string]stray{},
 	}
 	if err := in.resume(ctx); err != nil {
 		return nil, fmt.Errorf("take up the store: %w", err)

@@ -8,6 +8,7 @@ type metrics struct {
 	rows, bytes prometheus.Counter
 	duration    prometheus.Histogram
 	lastSuccess prometheus.Gauge
+	foreign     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -16,7 +17,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "fleetcost_ingest_syncs_total", Help: "Looks at the bucket, by result.",
 		}, []string{"result"}),
 		objects: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fleetcost_ingest_objects_total", Help: "Objects dealt with, by outcome: loaded, quarantined, forgotten, failed.",
+			Name: "fleetcost_ingest_objects_total", Help: "Objects dealt with, by outcome: loaded, quarantined, held, forgotten, failed.",
 		}, []string{"outcome"}),
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fleetcost_ingest_rows_total", Help: "Rows loaded into the store.",
@@ -31,9 +32,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fleetcost_ingest_last_success_timestamp_seconds", Help: "When the store was last brought up to the bucket.",
 		}),
+		foreign: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fleetcost_ingest_foreign_keys", Help: "Keys of the last complete listing that are not of the format.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.syncs, m.objects, m.rows, m.bytes, m.duration, m.lastSuccess)
+		reg.MustRegister(m.syncs, m.objects, m.rows, m.bytes, m.duration, m.lastSuccess, m.foreign)
 	}
 	return m
 }
@@ -45,9 +49,12 @@ func (m *metrics) synced(r Report, end float64, err error) {
 	} else {
 		m.lastSuccess.Set(end)
 	}
+	if r.Sweep {
+		m.foreign.Set(float64(r.Foreign))
+	}
 	m.syncs.WithLabelValues(result).Inc()
 	for outcome, n := range map[string]int{
-		"loaded": r.Loaded, "quarantined": r.Quarantined, "forgotten": r.Forgotten, "failed": r.Failed,
+		"loaded": r.Loaded, "quarantined": r.Quarantined, "held": r.Held, "forgotten": r.Forgotten, "failed": r.Failed,
 	} {
 		m.objects.WithLabelValues(outcome).Add(float64(n))
 	}
