@@ -123,8 +123,10 @@ func (in *Ingester) loadTurn(ctx context.Context, units []*unit, got []fetched, 
 }
 
 // loadUnits loads units in one transaction. When the store refuses objects,
-// they are quarantined and the rest is tried again; when it fails for a reason
-// that some file may have caused, unit by unit.
+// they are quarantined and the rest is tried again. When it fails for a reason
+// that some file may have caused, the files that our own reader finds damaged
+// are; if it finds none, each half is tried by itself, so that one file costs a
+// few transactions and not one per unit.
 func (in *Ingester) loadUnits(ctx context.Context, units []*unit, r *Report) error {
 	for {
 		b, err := in.batch(ctx, units, r)
@@ -145,18 +147,22 @@ func (in *Ingester) loadUnits(ctx context.Context, units []*unit, r *Report) err
 			}
 		case !store.IsDamage(err):
 			return err
-		case len(units) > 1:
-			in.logger.Warn("batch failed, loading it unit by unit", "error", err)
-			for _, u := range units {
-				if err := in.loadUnits(ctx, []*unit{u}, r); err != nil {
+		default:
+			reasons := unreadable(b.Loaded, in.cfg.Limits)
+			if len(reasons) == 0 && len(units) > 1 {
+				half := len(units) / 2
+				in.logger.Warn("batch failed, loading it in halves", "cluster_days", len(units), "error", err)
+				if err := in.loadUnits(ctx, units[:half], r); err != nil {
 					return err
 				}
+				units = units[half:]
+				continue
 			}
-			return nil
-		default:
-			reasons := culprits(b.Loaded, err, in.cfg.Limits)
+			if len(reasons) == 0 && store.IsValue(err) {
+				reasons = blamed(b.Loaded, err)
+			}
 			if len(reasons) == 0 {
-				return err
+				return err // it may be the machine
 			}
 			if err := in.dropRefused(ctx, units, b, reasons, r); err != nil {
 				return err
@@ -165,20 +171,22 @@ func (in *Ingester) loadUnits(ctx context.Context, units []*unit, r *Report) err
 	}
 }
 
-// culprits names the objects that made a load fail: those that our own reader
-// finds damaged; or else all of them if a value is to blame, and none if it may
-// be the machine.
-func culprits(objects []*store.Object, cause error, lim costfile.Limits) map[string]string {
+// unreadable names the objects that our own reader finds damaged.
+func unreadable(objects []*store.Object, lim costfile.Limits) map[string]string {
 	out := map[string]string{}
 	for _, o := range objects {
 		if err := readThrough(o, lim); err != nil {
 			out[o.Key] = err.Error()
 		}
 	}
-	if len(out) == 0 && store.IsValue(cause) {
-		for _, o := range objects {
-			out[o.Key] = "cannot be loaded: " + cause.Error()
-		}
+	return out
+}
+
+// blamed names all objects of a load that failed because of a value.
+func blamed(objects []*store.Object, cause error) map[string]string {
+	out := map[string]string{}
+	for _, o := range objects {
+		out[o.Key] = "cannot be loaded: " + cause.Error()
 	}
 	return out
 }
