@@ -55,3 +55,31 @@ func TestPageKeepsThePolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What the script finds by id is in the page, money stands right of the name,
+// and a link's period is taken also when the list does not offer it.
+func TestPageAndScriptFit(t *testing.T) {
+	read := func(name string) string {
+		b, err := fs.ReadFile(page, "page/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	html, script := read("index.html"), read("app.js")
+	for _, m := range regexp.MustCompile(`\$\("([a-z]+)"\)`).FindAllStringSubmatch(script, -1) {
+		if !strings.Contains(html, `id="`+m[1]+`"`) {
+			t.Errorf("the script wants an element %s, which the page has not", m[1])
+		}
+	}
+	for _, name := range []string{"Cluster", "Namespace"} {
+		if !strings.Contains(html, `<th scope="col">`+name+`</th><th scope="col" class="n">Cost</th>`) {
+			t.Errorf("the cost of a %s is not its first column", name)
+		}
+	}
+	for _, want := range []string{`choose(given.get("window"))`, `history.replaceState`, `fill: "url(#hatch)"`} {
+		if !strings.Contains(script, want) {
+			t.Errorf("the script lacks %s", want)
+		}
+	}
+}

@@ -4,6 +4,8 @@
 
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
+const HOUR = 3600e3;
+const DAY = 24 * HOUR;
 const special = new Set(["__idle__", "__overhead__", "__unmounted__", "__unallocated__"]);
 const meaning = {
   __idle__: "Idle: paid for, used and reserved by nothing",
@@ -43,6 +45,15 @@ function money(v) {
     return `${v.toFixed(2)} ${currency}`; // a currency the browser does not know
   }
 }
+function brief(v) {
+  const digits = Math.abs(v) < 100 ? 2 : 0;
+  try {
+    const compact = Math.abs(v) >= 10000 ? { notation: "compact", maximumFractionDigits: 1 } : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(undefined, { style: "currency", currency, ...compact }).format(v);
+  } catch {
+    return v.toFixed(digits);
+  }
+}
 const percent = (v) => new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 }).format(v);
 const floor = (v) => (v >= 1 ? percent(1) : percent(Math.min(v, 0.999))); // nearly complete is not complete
 
@@ -72,33 +83,81 @@ function row(cells, name, title, className) {
   return tr;
 }
 
-function showDays(sets) {
+// dayHours says of each set how much of its day is there: today is not over,
+// and a day with gaps looks cheaper than it was.
+function dayHours(sets, meta, fleet) {
+  const begin = Date.parse(meta.window.start);
+  const end = Date.parse(meta.window.end);
+  const first = Math.floor(begin / DAY) * DAY;
+  return sets.map((set, i) => {
+    const from = Math.max(begin, first + i * DAY);
+    const hours = (Math.min(end, first + (i + 1) * DAY) - from) / HOUR;
+    const date = new Date(from).toISOString().slice(0, 10);
+    const days = fleet.clusters.flatMap((c) => c.days.filter((d) => d.date === date));
+    const due = days.reduce((s, d) => s + d.hoursExpected, 0);
+    const there = days.reduce((s, d) => s + Math.min(d.hoursPresent, d.hoursExpected), 0);
+    const elapsed = Math.min(hours, Math.max(0, ...days.map((d) => Math.max(d.hoursExpected, d.hoursPresent))));
+    const day = { date, value: Object.values(set).reduce((sum, r) => sum + r.totalCost, 0), short: "", note: "" };
+    if (elapsed < 24) {
+      day.short = `${elapsed}/24 h`;
+      day.note = `partial, ${elapsed} of 24 h`;
+    }
+    if (there < due && hours === 24) {
+      day.short ||= floor(there / due);
+      day.note += `${day.note ? "; " : "partial, "}${there} of ${due} cluster-hours`;
+    }
+    return day;
+  });
+}
+
+// hatch is the fill of incomplete days.
+function hatch() {
+  const defs = shape("defs", {});
+  const pattern = shape("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+  pattern.append(shape("rect", { class: "ground", width: 6, height: 6 }), shape("rect", { class: "stripe", width: 2.5, height: 6 }));
+  defs.append(pattern);
+  return defs;
+}
+
+function showDays(sets, meta, fleet) {
   const box = $("days");
-  const totals = sets.map((s) => Object.values(s).reduce((sum, r) => sum + r.totalCost, 0));
-  const starts = sets.map((s) => Object.values(s)[0]?.window.start);
-  const top = Math.max(...totals, 0);
+  const days = dayHours(sets, meta, fleet);
+  const top = Math.max(...days.map((d) => d.value), 0);
   if (!(top > 0)) {
     box.replaceChildren(element("p", "Nothing was measured in this period."));
     return;
   }
   const wide = Math.max(box.clientWidth, 240);
-  const w = wide / totals.length;
-  const every = Math.ceil(totals.length / Math.max(1, Math.floor(wide / 60)));
-  const svg = shape("svg", { viewBox: `0 0 ${wide} 150`, role: "img", "aria-label": `Cost by day, at most ${money(top)}` });
-  totals.forEach((v, i) => {
-    const h = (v / top) * 120;
-    const r = shape("rect", { x: i * w + w * 0.1, y: 130 - h, width: Math.min(w * 0.8, 120), height: h });
+  const w = wide / days.length;
+  const upright = w < 48; // amounts stand on end where bars are narrow
+  const every = Math.ceil(48 / w);
+  const head = upright ? 52 : 18;
+  const base = head + 120;
+  const size = Math.min(w * 0.8, 120);
+  const svg = shape("svg", { viewBox: `0 0 ${wide} ${base + 32}`, height: base + 32, role: "img", "aria-label": `Cost by day: ${days.map((d) => `${d.date} ${money(d.value)}${d.note ? ` (${d.note})` : ""}`).join(", ")}` });
+  const write = (text, x, y, className, turned) => {
+    const t = shape("text", { x, y, class: className, "text-anchor": turned ? "start" : "middle", ...(turned ? { transform: `rotate(-90 ${x} ${y})` } : {}) });
+    t.textContent = text;
+    svg.append(t);
+  };
+  svg.append(hatch(), shape("line", { x1: 0, x2: wide, y1: base, y2: base }));
+  days.forEach((d, i) => {
+    const h = (d.value / top) * 120;
+    const middle = (i + 0.5) * w;
+    const r = shape("rect", { class: d.note ? "partial" : "whole", x: middle - size / 2, y: base - h, width: size, height: h, ...(d.note ? { fill: "url(#hatch)" } : {}) });
     const t = document.createElementNS(SVG, "title");
-    t.textContent = `${(starts[i] || "").slice(0, 10)}: ${money(v)}`;
+    t.textContent = `${d.date}: ${money(d.value)}${d.note ? ` (${d.note})` : ""}`;
     r.append(t);
     svg.append(r);
-    if (i % every === 0) {
-      const label = shape("text", { x: i * w + w * 0.1, y: 145 });
-      label.textContent = (starts[i] || "").slice(5, 10);
-      svg.append(label);
-    }
+    if (d.value > 0 && (w >= 10 || i % every === 0)) write(brief(d.value), middle + (upright ? 4 : 0), base - h - 4, "amount", upright);
+    if (i % every === 0) write(d.date.slice(5), Math.max(middle, 16), base + 14, "date");
+    if (d.short && !upright) write(d.short, middle, base + 28, "warn");
   });
-  box.replaceChildren(svg);
+  const partial = days.filter((d) => d.note && d.value > 0); // nothing at all is seen without hatching
+  const more = partial.length > 4 ? `; and ${partial.length - 4} more` : "";
+  const list = partial.slice(-4).map((d) => `${d.date.slice(5)} ${d.note}`).join("; ");
+  const legend = `Hatched days are partial and look cheaper than they were${upright ? `: ${list}${more}` : ""}.`;
+  box.replaceChildren(svg, ...(partial.length ? [element("p", legend, "detail")] : []));
 }
 
 function showClusters(fleet, costs, meta) {
@@ -124,8 +183,8 @@ function showClusters(fleet, costs, meta) {
       }
       const share = cost && cost.totalCost > 0 ? percent(cost.defaultCost / cost.totalCost) : "–";
       return row(
-        [state, push, element("td", [c.provider, c.region].filter(Boolean).join(" ") || "–"), complete, element("td", share, "n"),
-          element("td", cost ? money(cost.totalCost) : "–", "n"), bar(cost && total ? cost.totalCost / total : 0)],
+        [element("td", cost ? money(cost.totalCost) : "–", "n"), complete, state, element("td", share, "n"), push,
+          element("td", [c.provider, c.region].filter(Boolean).join(" ") || "–"), bar(cost && total ? cost.totalCost / total : 0)],
         c.id,
       );
     }),
@@ -135,7 +194,7 @@ function showClusters(fleet, costs, meta) {
 
 function showNamespaces(rows, total) {
   const part = (r) => r.networkCost + r.loadBalancerCost + r.sharedCost + r.externalCost;
-  const cells = (r) => [r.cpuCost, r.ramCost, r.gpuCost, r.pvCost, part(r), r.totalCost].map((v) => element("td", money(v), "n"));
+  const cells = (r) => [r.totalCost, r.cpuCost, r.ramCost, r.gpuCost, r.pvCost, part(r)].map((v) => element("td", money(v), "n"));
   $("namespaces").replaceChildren(
     ...rows.map((r) => row([...cells(r), bar(total ? r.totalCost / total : 0)], r.name, meaning[r.name], special.has(r.name) ? "special" : "")),
   );
@@ -196,7 +255,7 @@ async function show() {
     $("hours").textContent = `${c.hoursPresent.toLocaleString()} of ${c.hoursExpected.toLocaleString()} cluster-hours`;
     $("default").textContent = paid > 0 ? percent(byDefault / paid) : "–";
     $("idle").textContent = total > 0 ? percent(idle / total) : "–";
-    showDays(days.data);
+    showDays(days.data, days.meta, fleet);
     showClusters(fleet, costs, meta);
     showNamespaces(rows, total);
     $("version").textContent = `fleetcost ${fleet.version || ""}, data ${meta.dataVersion.slice(0, 12)}`;
@@ -215,8 +274,15 @@ async function show() {
   }
 }
 
+// choose takes the period of a link, also one that the list does not offer.
+function choose(period) {
+  if (!period) return;
+  if (![...$("window").options].some((o) => o.value === period)) $("window").append(new Option(period.replace(",", " to "), period));
+  $("window").value = period;
+}
+
 const given = new URLSearchParams(location.search);
-if ([...$("window").options].some((o) => o.value === given.get("window"))) $("window").value = given.get("window");
+choose(given.get("window"));
 $("share").checked = given.get("shareIdle") === "true";
 $("window").addEventListener("change", show);
 $("share").addEventListener("change", show);
