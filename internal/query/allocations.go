@@ -78,6 +78,9 @@ func (q *AllocationQuery) check() error {
 		return invalid("shareSplit", fmt.Sprintf("%q is not known", q.ShareSplit), "use weighted or even")
 	}
 	for _, l := range q.ShareLabels {
+		if l.Key == "" || l.Value == "" {
+			return invalid("shareLabels", fmt.Sprintf("%q is not key:value", l.Key+":"+l.Value), "write app:web")
+		}
 		if cost.PerPodLabel(cost.SanitizeLabel(l.Key)) {
 			return droppedLabelError("shareLabels", l.Key)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -120,6 +121,8 @@ func TestLaws(t *testing.T) {
 		"OneScopeOneTotal":  checkOneScopeOneTotal,
 		"SplittingAWindow":  checkSplittingAWindow,
 		"PartsOfAPartition": checkPartsOfAPartition,
+		"PartsWithShares":   checkPartsWithShares,
+		"GroupIsItsFilter":  checkGroupIsItsFilter,
 		"PagesOfTheWhole":   checkPagesOfTheWhole,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, f) })
@@ -227,6 +230,14 @@ func checkOneScopeOneTotal(t *testing.T, f *fleet) {
 		if q.Overhead == query.OverheadHide {
 			q.Overhead = query.OverheadShare
 		}
+		if q.Filter.Root != nil && len(q.ShareNamespaces)+len(q.ShareLabels) > 0 {
+			// A part of the fleet takes from the pools of the whole: its total
+			// is the same for every grouping, but not what it is unshared.
+			q.ShareSplit = query.SplitWeighted
+			ungrouped := q
+			ungrouped.All = true
+			want = total(ask(rt, t, e, ungrouped))
+		}
 		if got := total(ask(rt, t, e, q)); got != want {
 			rt.Fatalf("%+v: total %d, want %d", q, got, want)
 		}
@@ -314,6 +325,115 @@ func checkPartsOfAPartition(t *testing.T, f *fleet) {
 		}
 		if !maps.Equal(whole, parts) {
 			rt.Fatalf("%+v by %+v: whole %v, parts %v", q, m, whole, parts)
+		}
+	})
+}
+
+// drawShares sets everything that is shared, on one basis of idle on both
+// sides of a cut.
+func drawShares(rt *rapid.T, q *query.AllocationQuery) {
+	q.ShareNamespaces = rapid.SampledFrom([][]string{{"kube-system"}, {"data", "old"}, {"web"}}).Draw(rt, "sharedNamespaces")
+	q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(rt, "sharedLabels")
+	q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(rt, "sharedCost")
+	q.Overhead = query.OverheadShare
+	q.IdleByNode = true
+	if q.Idle == query.IdleShareByCluster {
+		q.Idle = query.IdleShareByNode
+	}
+}
+
+// pots bounds how many amounts an answer shares: in each unit every namespace,
+// label and cluster's overhead, and shareCost. A unit is a day or an hour.
+func pots(q query.AllocationQuery, sets int) int64 {
+	units := int64(len(q.Window.Days()) + sets)
+	if q.StepHours > 0 && q.StepHours < 24 || q.Accumulate == query.AccumulateHour {
+		units = q.Window.Hours()
+	}
+	return units * int64(len(q.ShareNamespaces)+len(q.ShareLabels)+3+1)
+}
+
+// negated is the filter that matches what n does not.
+func negated(n query.Node) query.Node {
+	switch n := n.(type) {
+	case query.And:
+		of := make([]query.Node, len(n.Of))
+		for i := range of {
+			of[i] = negated(n.Of[i])
+		}
+		return query.Or{Of: of}
+	case query.Or:
+		of := make([]query.Node, len(n.Of))
+		for i := range of {
+			of[i] = negated(n.Of[i])
+		}
+		return query.And{Of: of}
+	}
+	m := n.(query.Match)
+	m.Not = !m.Not
+	return m
+}
+
+// With everything shared, whatever is filtered and its complement add to the
+// whole. The only slack is a nano-unit where both sides weigh exactly the same
+// and the amount is odd.
+func checkPartsWithShares(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		drawShares(rt, &q)
+		q.Filter.Root = nil
+		all := ask(rt, t, e, q)
+		whole := sumOf(byName(all))
+		for _, s := range all.Sets { // shareCost that nobody ran to take is in no part
+			for _, r := range s.Rows {
+				if left := r.SharedBreakdown[query.ShareCostName]; r.Name == query.SharedName {
+					whole -= sum(&left)
+				}
+			}
+		}
+		a, b := q, q
+		a.Filter.Root = drawFilter(rt, 2)
+		b.Filter.Root = negated(a.Filter.Root)
+		parts := sumOf(byName(ask(rt, t, e, a), ask(rt, t, e, b)))
+		if whole != parts {
+			rt.Fatalf("%+v by %+v: %d and %d", q, a.Filter, whole, parts)
+		}
+	})
+}
+
+// With everything shared, the row of a group is the answer filtered to that
+// group, within a nano-unit for each amount shared.
+func checkGroupIsItsFilter(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		drawShares(rt, &q)
+		q.Filter.Root, q.All, q.ShareSplit = nil, false, query.SplitWeighted
+		property := rapid.SampledFrom([]string{"cluster", "namespace", "node", "pod", "container", "controllerKind", "team"}).Draw(rt, "group")
+		q.Aggregate = []query.Dimension{{Property: property}}
+		whole := ask(rt, t, e, q)
+		slack := pots(q, len(whole.Sets))
+		rows := byName(whole)
+		reserved := func(n string) bool {
+			return n == "__overhead__" || n == query.SharedName || strings.HasSuffix(n, "__idle__")
+		}
+		maps.DeleteFunc(rows, func(n string, _ int64) bool { return reserved(n) })
+		names := slices.Sorted(maps.Keys(rows))
+		if len(names) == 0 {
+			return
+		}
+		name := rapid.SampledFrom(names).Draw(rt, "row")
+		part := q
+		part.Filter.Root = query.Match{Property: property, Op: query.OpEquals, Values: []string{name}}
+		part.Aggregate = dims(t, rapid.SampledFrom([]string{property, "pod", "cluster,namespace"}).Draw(rt, "within"))
+		var got int64
+		for n, v := range byName(ask(rt, t, e, part)) {
+			if !reserved(n) {
+				got += v
+			}
+		}
+		if d := got - rows[name]; d > slack || -d > slack {
+			rt.Fatalf("%+v: row %s is %d, filtered %d", q, name, rows[name], got)
 		}
 	})
 }

@@ -181,32 +181,12 @@ func mentionsNode(n query.Node) bool {
 	return false
 }
 
-// refScope parts a filter into conditions on clusters and the rest.
-func refScope(n query.Node) (scope, rest []query.Node) {
-	if n == nil {
-		return nil, nil
-	}
-	parts := []query.Node{n}
-	if and, ok := n.(query.And); ok {
-		parts = and.Of
-	}
-	for _, p := range parts {
-		if mentionsOnly(p, "cluster") {
-			scope = append(scope, p)
-		} else {
-			rest = append(rest, p)
-		}
-	}
-	return scope, rest
-}
-
 type refRun struct {
-	q           query.AllocationQuery
-	rows        []refRow
-	dims        []query.Dimension
-	scope, rest []query.Node
-	byNode      bool
-	now         time.Time
+	q      query.AllocationQuery
+	rows   []refRow
+	dims   []query.Dimension
+	byNode bool
+	now    time.Time
 }
 
 func reference(rows []refRow, q query.AllocationQuery, now time.Time) []refSet {
@@ -216,7 +196,6 @@ func reference(rows []refRow, q query.AllocationQuery, now time.Time) []refSet {
 			r.dims = append(r.dims, query.Dimension{Property: p})
 		}
 	}
-	r.scope, r.rest = refScope(q.Filter.Root)
 	r.byNode = q.IdleByNode || q.Idle == query.IdleShareByNode || mentionsNode(q.Filter.Root)
 	var out []refSet
 	for h := q.Window.Start; h < q.Window.End; {
@@ -258,10 +237,6 @@ func (r *refRun) name(x *refRow) string {
 		return "all"
 	}
 	return x.key(r.dims)
-}
-
-func (r *refRun) in(x *refRow, nodes []query.Node) bool {
-	return !slices.ContainsFunc(nodes, func(n query.Node) bool { return !x.matches(n) })
 }
 
 // pool is the name of the shared pot a row belongs to, "" for none.
@@ -336,7 +311,7 @@ func (r *refRun) share(w cost.Window, out refSet, sharesIdle bool) {
 		pots := map[[2]string]*refPot{} // name, cluster
 		for i := range r.rows {
 			x := &r.rows[i]
-			if !u.Contains(x.hour) || !r.in(x, r.scope) {
+			if !u.Contains(x.hour) {
 				continue
 			}
 			amount, id := x.own(), [2]string{r.pool(x), ""}
@@ -353,12 +328,12 @@ func (r *refRun) share(w cost.Window, out refSet, sharesIdle bool) {
 				pots[id] = &refPot{}
 			}
 			pots[id].amount += amount
-			if r.in(x, r.rest) {
+			if x.matches(r.q.Filter.Root) {
 				pots[id].matched += amount
 			}
 		}
 		for id, p := range pots {
-			r.divide(u, out, id[0], id[1], p, r.scope, r.rest)
+			r.divide(u, out, id[0], id[1], p)
 		}
 		if r.q.ShareCostMonthly > 0 {
 			elapsed := u.Intersect(cost.Window{Start: u.Start, End: cost.NewWindow(r.now, r.now.Add(time.Nanosecond)).End})
@@ -366,7 +341,7 @@ func (r *refRun) share(w cost.Window, out refSet, sharesIdle bool) {
 			if r.q.Filter.Root == nil {
 				p.matched = p.amount
 			}
-			r.divide(u, out, query.ShareCostName, "", p, nil, append(slices.Clone(r.scope), r.rest...))
+			r.divide(u, out, query.ShareCostName, "", p)
 		}
 		h = end
 	}
@@ -377,7 +352,7 @@ func part730(m cost.Money, h cost.Hour) int64 {
 	return n.Div(n, big.NewInt(730)).Int64()
 }
 
-func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refPot, scope, match []query.Node) {
+func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refPot) {
 	if p.amount == 0 {
 		return
 	}
@@ -385,7 +360,7 @@ func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refP
 	var names []string
 	for i := range r.rows {
 		x := &r.rows[i]
-		if x.kind != cost.KindContainer || !u.Contains(x.hour) || r.pool(x) != "" || !r.in(x, scope) || name == "__overhead__" && x.cluster != cluster {
+		if x.kind != cost.KindContainer || !u.Contains(x.hour) || r.pool(x) != "" || name == "__overhead__" && x.cluster != cluster {
 			continue
 		}
 		k := r.name(x)
@@ -393,7 +368,7 @@ func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refP
 			in[k], outside[k] = 0, 0
 			names = append(names, k)
 		}
-		if r.in(x, match) {
+		if x.matches(r.q.Filter.Root) {
 			in[k] += x.own()
 		} else {
 			outside[k] += x.own()
@@ -403,7 +378,10 @@ func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refP
 	ws, ones := make([]int64, len(names)), make([]int64, len(names))
 	var sumIn, sumOut int64
 	for i, k := range names {
-		ws[i], ones[i] = in[k], 1
+		ws[i] = in[k]
+		if in[k]+outside[k] > 0 {
+			ones[i] = 1
+		}
 		sumIn += in[k]
 		sumOut += outside[k]
 	}

@@ -110,7 +110,13 @@ func (r *allocRun) shares() error {
 		pots = append(pots, p...)
 	}
 	if len(pots) > 0 {
-		t, err := r.takers(r.scope, r.rest, over)
+		// Pools are shared over the fleet, so that a part of it takes what it
+		// takes within the whole; overhead alone needs only its own clusters.
+		scope, match := r.scope, r.rest
+		if pools {
+			scope, match = nil, r.q.Filter.Root
+		}
+		t, err := r.takers(scope, match, over)
 		if err != nil {
 			return err
 		}
@@ -122,7 +128,7 @@ func (r *allocRun) shares() error {
 		return nil
 	}
 	// Once per fleet: clusters outside the scope take their part too.
-	t, err := r.takers(nil, allOf(slices.DeleteFunc([]Node{r.scope, r.rest}, func(n Node) bool { return n == nil })), false)
+	t, err := r.takers(nil, r.q.Filter.Root, false)
 	if err != nil {
 		return err
 	}
@@ -137,15 +143,12 @@ func (s *statement) flag(n Node) (string, error) {
 	return s.condition(n)
 }
 
-// pooled sums what is shared of namespaces and labels.
+// pooled sums what is shared of namespaces and labels, over the whole fleet.
 func (r *allocRun) pooled() ([]pot, error) {
 	s := r.statement()
 	s.where = append(s.where, r.poolTest(s))
-	if err := s.filter(r.scope); err != nil {
-		return nil, err
-	}
 	s.kinds(cost.KindContainer, cost.KindUnmounted)
-	flag, err := s.flag(r.rest)
+	flag, err := s.flag(r.q.Filter.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -436,9 +439,11 @@ func splitPot(amount cost.Money, list []recipient, even bool) (parts []cost.Mone
 		return parts, ok
 	}
 	weights := make([]int64, len(list))
-	if even {
-		for i := range list {
-			weights[i] = 1
+	if even { // over those that cost something
+		for i, to := range list {
+			if to.in > 0 || to.out > 0 {
+				weights[i] = 1
+			}
 		}
 		whole, ok := cost.Split(amount, weights)
 		if !ok {
