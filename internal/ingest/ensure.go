@@ -108,7 +108,7 @@ func (in *Ingester) loadHours(ctx context.Context, day cost.Day) error {
 		for _, u := range units[:n] {
 			want = append(want, u.want...)
 		}
-		got, err := in.fetchAll(ctx, want)
+		got, err := in.fetchAll(ctx, want, nil)
 		if err != nil {
 			return err
 		}

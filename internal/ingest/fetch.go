@@ -40,8 +40,9 @@ type fetched struct {
 }
 
 // fetchAll fetches candidates, a bounded number at once. Errors are in the
-// results; only the end of ctx stops it.
-func (in *Ingester) fetchAll(ctx context.Context, cs []candidate) ([]fetched, error) {
+// results; only the end of ctx stops it. done, which may be nil, is called
+// after each, by several goroutines.
+func (in *Ingester) fetchAll(ctx context.Context, cs []candidate, done func(candidate)) ([]fetched, error) {
 	out := make([]fetched, len(cs))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(in.cfg.Downloads)
@@ -52,6 +53,9 @@ func (in *Ingester) fetchAll(ctx context.Context, cs []candidate) ([]fetched, er
 			}
 			o, err := in.fetch(ctx, c)
 			out[i] = fetched{c, o, err}
+			if done != nil {
+				done(c)
+			}
 			return ctx.Err()
 		})
 	}
@@ -86,7 +90,6 @@ func (in *Ingester) fetch(ctx context.Context, c candidate) (*store.Object, erro
 		_ = os.Remove(o.Path)
 		return o, err
 	}
-	in.setProgress(func(p *Progress) { p.BytesFetched += info.Size })
 	return o, nil
 }
 

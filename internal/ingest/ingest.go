@@ -114,6 +114,8 @@ type clusterState struct {
 	status *costfile.Status
 	errs   map[string]string // object key → why it could not be read, last sync
 	dirty  bool              // not yet in the store
+	// expired says that the bucket deletes days within the retention.
+	expired string
 	// waiting are keys left for the next Sync, because their push was under way.
 	waiting map[string]bool
 	uneven  map[cost.Day]string // days loaded although their datasets differ, and how
@@ -259,13 +261,10 @@ func (in *Ingester) sync(ctx context.Context, now time.Time) (Report, error) {
 	if err != nil {
 		return r, err
 	}
-	in.setProgress(func(p *Progress) {
-		p.Phase = PhaseLoading
-		for _, u := range units {
-			p.Objects += len(u.want)
-			p.Bytes += u.bytes()
-		}
-	})
+	in.setProgress(func(p *Progress) { p.Phase = PhaseLoading })
+	for _, u := range units {
+		in.expect(u.want)
+	}
 	// Before loading: which days have hourly rows must be known after a kill.
 	if err := in.saveSettings(ctx); err != nil {
 		return r, err

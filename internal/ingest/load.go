@@ -40,7 +40,7 @@ func (in *Ingester) loadAll(ctx context.Context, units []*unit, r *Report) error
 			for _, u := range units[:n] {
 				want = append(want, u.want...)
 			}
-			got, err := in.fetchAll(ctx, want)
+			got, err := in.fetchAll(ctx, want, in.arrived)
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,18 @@ func (in *Ingester) loadFetched(ctx context.Context, units []*unit, got []fetche
 		return err
 	}
 	defer in.release()
-	return in.loadTurn(ctx, units, got, r)
+	var rows int64
+	for _, f := range got {
+		if f.err == nil {
+			for _, h := range f.object.Hours {
+				rows += h.Rows
+			}
+		}
+	}
+	in.setProgress(func(p *Progress) { p.RowsLoading = rows })
+	err := in.loadTurn(ctx, units, got, r)
+	in.setProgress(func(p *Progress) { p.Rows, p.RowsLoading, p.Step = r.Rows, 0, "" })
+	return err
 }
 
 // loadTurn is loadFetched for a caller that holds the turn.
@@ -115,10 +126,6 @@ func (in *Ingester) loadTurn(ctx context.Context, units []*unit, got []fetched, 
 	for _, o := range objects {
 		_ = os.Remove(o.Path) // daily objects are not needed again
 	}
-	in.setProgress(func(p *Progress) {
-		p.ObjectsDone += len(got)
-		p.Rows = r.Rows
-	})
 	return err
 }
 
@@ -230,7 +237,7 @@ func (in *Ingester) dropRefused(ctx context.Context, units []*unit, b store.Batc
 // batch assembles what a transaction shall change, from the units and what is
 // loaded. A unit that lacks something now is left for the next Sync.
 func (in *Ingester) batch(ctx context.Context, units []*unit, r *Report) (store.Batch, error) {
-	b := store.Batch{NowUS: in.cfg.Now().UnixMicro()}
+	b := store.Batch{NowUS: in.cfg.Now().UnixMicro(), OnStep: in.step}
 	for _, u := range units {
 		in.holdBack(u, r) // the store may just have refused something
 		parts, err := in.parts(ctx, u)

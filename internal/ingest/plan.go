@@ -55,7 +55,8 @@ func (in *Ingester) plan(ctx context.Context, d discovery, r *Report) ([]*unit, 
 			daily = append(daily, c)
 		}
 	}
-	got, err := in.fetchAll(ctx, live)
+	in.expect(live)
+	got, err := in.fetchAll(ctx, live, in.arrived)
 	if err != nil {
 		return nil, err
 	}

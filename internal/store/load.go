@@ -81,6 +81,9 @@ type Batch struct {
 	Loaded    []*Object // become the ledger's entries
 	Forgotten []string  // keys that leave the ledger
 	NowUS     int64     // time of the load, recorded
+	// OnStep, if set, is told what Load is doing, every second or so of a large
+	// batch.
+	OnStep func(text string)
 }
 
 // RefusedError names objects of a batch that must not be loaded, with the
@@ -106,7 +109,7 @@ func (e *RefusedError) Error() string {
 // every other error, the store is as before.
 func (s *Store) Load(ctx context.Context, b Batch) error {
 	return s.write(ctx, "load", func(tx *sql.Tx) error {
-		l := &loader{store: s, tx: tx, refused: map[string]string{}}
+		l := &loader{store: s, tx: tx, refused: map[string]string{}, onStep: b.OnStep}
 		for _, hours := range []bool{true, false} {
 			for _, spec := range datasets {
 				parts := slices.DeleteFunc(slices.Clone(b.Parts), func(p Part) bool {
@@ -175,6 +178,13 @@ type loader struct {
 	store   *Store
 	tx      *sql.Tx
 	refused map[string]string
+	onStep  func(string)
+}
+
+func (l *loader) step(spec *dataset, act string) {
+	if l.onStep != nil {
+		l.onStep(string(spec.name) + ": " + act)
+	}
 }
 
 // load replaces the parts of one dataset.
@@ -188,6 +198,7 @@ func (l *loader) load(ctx context.Context, spec *dataset, parts []Part, hours bo
 	if err := l.stageParts(ctx, spec, parts); err != nil {
 		return err
 	}
+	l.step(spec, "reading")
 	var src *source
 	if len(files) > 0 {
 		if err := l.stageTake(ctx, take); err != nil {
@@ -200,15 +211,18 @@ func (l *loader) load(ctx context.Context, spec *dataset, parts []Part, hours bo
 		if err := l.verify(ctx, spec, src); err != nil || len(l.refused) > 0 {
 			return err
 		}
+		l.step(spec, "collecting labels")
 		if err := l.internLabels(ctx, spec, src); err != nil {
 			return err
 		}
 	}
 	if spec.name == Allocation && src != nil {
+		l.step(spec, "sharing idle cost")
 		if err := l.shareIdle(ctx, src); err != nil {
 			return fmt.Errorf("share idle: %w", err)
 		}
 	}
+	l.step(spec, "writing rows and rollups")
 	if err := l.replace(ctx, spec, src, hours, slices.ContainsFunc(parts, func(p Part) bool { return p.Keep != nil })); err != nil {
 		return err
 	}
