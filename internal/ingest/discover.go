@@ -241,6 +241,7 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 			d.gone = append(d.gone, key)
 		}
 	}
+	in.noteExpiry(d.gone, now)
 	for g, held := range in.held {
 		maps.DeleteFunc(held, func(name string, _ candidate) bool { return seen[name] == "" })
 		if len(held) == 0 {

@@ -35,6 +35,9 @@ type ClusterView struct {
 	// Uneven are days loaded although their datasets do not hold the same hours,
 	// and how they differ: a push ended half-way and was not taken up again.
 	Uneven map[cost.Day]string `json:"uneven,omitempty"`
+	// Expired says that the bucket deletes days that the server would still keep,
+	// and the youngest such day; "" if it does not. It is noticed by this process.
+	Expired string `json:"expired,omitempty"`
 }
 
 // Quarantined is an object that was refused, or one whose key looks like the
@@ -98,6 +101,7 @@ func (in *Ingester) Fleet(ctx context.Context) ([]ClusterView, error) {
 		}
 		v.Errors = maps.Clone(c.errs)
 		v.Uneven = maps.Clone(c.uneven)
+		v.Expired = c.expired
 	}
 	for _, key := range slices.Sorted(maps.Keys(in.strays)) {
 		v := view(in.strays[key].cluster)
