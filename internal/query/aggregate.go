@@ -70,6 +70,9 @@ func parseDimension(part, source string, known map[string]Dimension) (d Dimensio
 		return d, false, invalid("aggregate", fmt.Sprintf("%q names no key", part), "write "+word+":app")
 	}
 	names := append(slices.Collect(maps.Keys(known)), "label:x", "all")
+	if source == SourceAllocation {
+		names = append(names, "annotation:x")
+	}
 	return d, false, unknownKey("aggregate", "", part, names)
 }
 

@@ -95,7 +95,7 @@ func (e *Engine) completionSQL(q CompletionQuery, meta *storeMeta, limit int) (s
 	}
 	parts, err := b.group([]Dimension{completionDimension(q.Field, source)})
 	if err != nil {
-		return "", invalid("field", fmt.Sprintf("%q cannot be completed", q.Field), "use a property such as namespace, or label:app")
+		return "", invalid("field", fmt.Sprintf("%q cannot be completed", q.Field), "use "+completable(source)+" or label:app")
 	}
 	expr := parts[0].exprs[len(parts[0].exprs)-1]
 	if source == SourceAllocation && (q.Field == "service" || q.Field == "services") {
@@ -126,4 +126,12 @@ func completionDimension(field, source string) Dimension {
 		return d
 	}
 	return Dimension{Property: field}
+}
+
+// completable names fields that a source can complete.
+func completable(source string) string {
+	if source == SourceAsset {
+		return "cluster, name, type, provider, region, instanceType"
+	}
+	return "cluster, namespace, node, controller, pod, container"
 }

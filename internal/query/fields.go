@@ -104,17 +104,18 @@ func nearest(s string, known []string) string {
 		return ""
 	}
 	sort.Strings(known)
-	best, bestDistance := "", 1+max(2, len(s)/3)
+	most := max(1, len(s)/3)
+	best, bestDistance := "", 1+most
 	for _, k := range known {
 		d := levenshtein.ComputeDistance(strings.ToLower(s), strings.ToLower(k))
 		if d == 0 || strings.EqualFold(s+"s", k) || strings.EqualFold(s, k+"s") {
 			return k
 		}
-		if d < bestDistance || (d == bestDistance && best == "") {
+		if d < bestDistance && d < len(k) {
 			best, bestDistance = k, d
 		}
 	}
-	if best == "" || bestDistance > max(2, len(s)/3) {
+	if best == "" {
 		for _, k := range known { // controller → controllerName
 			if len(s) > 2 && strings.HasPrefix(strings.ToLower(k), strings.ToLower(s)) {
 				return k

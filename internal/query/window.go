@@ -49,6 +49,9 @@ func ParseWindow(s string, now time.Time) (RequestedWindow, error) {
 	if err != nil {
 		return RequestedWindow{}, err
 	}
+	if start.Equal(end) {
+		return RequestedWindow{}, invalid("window", fmt.Sprintf("%q is empty: it ends when it starts", text), "end it later than it starts")
+	}
 	if !start.Before(end) {
 		return RequestedWindow{}, invalid("window", fmt.Sprintf("%q ends (%s) before it starts (%s)",
 			text, end.Format(time.RFC3339), start.Format(time.RFC3339)), "put the earlier time first")
