@@ -135,6 +135,18 @@ func clusterStatus(v *ingest.ClusterView, now, retiredAt time.Time, retired bool
 	for _, q := range v.Quarantined {
 		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: "quarantined", Message: q.Key + ": " + q.Reason, Since: moment(q.Since)})
 	}
+	if v.Expired != "" {
+		c.Problems = append(c.Problems, httpapi.FleetProblem{
+			Code: "expires early", Message: v.Expired,
+			Fix: "lengthen the bucket's lifecycle rule, or lower --daily-retention-days to what it keeps",
+		})
+	}
+	for _, day := range slices.Sorted(maps.Keys(v.Uneven)) {
+		c.Problems = append(c.Problems, httpapi.FleetProblem{
+			Code: "uneven", Message: day.String() + ": " + v.Uneven[day],
+			Fix: "the next push of the cluster's agent puts it right; if it never comes, run it with --recompute for that day",
+		})
+	}
 	if retired {
 		c.RetiredAt, c.State = moment(retiredAt), stateRetired
 	}
