@@ -195,11 +195,11 @@ func TestUnretire(t *testing.T) {
 	s.fake.retired["a"] = testNow
 	for range 2 { // taking back what is not there is no error
 		resp, body := s.do(t, "POST", "/api/v1/clusters/a/unretire", nil, "")
-		if _, still := s.fake.retired["a"]; resp.StatusCode != 200 || still {
+		if _, still := s.fake.retired["a"]; resp.StatusCode != http.StatusOK || still {
 			t.Errorf("unretire: %d %s, retired %t", resp.StatusCode, body, still)
 		}
 	}
-	if resp, _ := s.do(t, "POST", "/api/v1/clusters/zz/unretire", nil, ""); resp.StatusCode != 404 {
+	if resp, _ := s.do(t, "POST", "/api/v1/clusters/zz/unretire", nil, ""); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("unknown cluster: %d", resp.StatusCode)
 	}
 }

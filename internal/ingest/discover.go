@@ -66,7 +66,7 @@ func (in *Ingester) readClusters(ctx context.Context, now time.Time, r *Report) 
 		k, err := costfile.ParseKey(o.Key)
 		if err != nil {
 			in.foreign(o, now, r)
-			return nil
+			return nil //nolint:nilerr // not one of ours: counted, and no reason to stop listing
 		}
 		docs = append(docs, candidate{k, o.Key, o.ETag, o.Size})
 		return nil
@@ -204,7 +204,7 @@ func (in *Ingester) sweep(ctx context.Context, now time.Time, r *Report) (discov
 		k, err := costfile.ParseKey(o.Key)
 		if err != nil {
 			in.foreign(o, now, r)
-			return nil
+			return nil //nolint:nilerr // not one of ours: counted, and no reason to stop listing
 		}
 		seen[o.Key] = o.ETag
 		if k.Kind == costfile.KeyDaily && k.Day < oldest {

@@ -32,7 +32,7 @@ func TestOneBadFileCostsFewTransactions(t *testing.T) {
 		t.Fatalf("report %+v", r)
 	}
 	q := s.cluster(t, bad).Quarantined
-	if len(q) == 0 || !strings.Contains(q[0].Reason, "cannot be loaded") || !strings.Contains(q[0].Reason, cost.Day(day).String()+" is missing because of it") {
+	if len(q) == 0 || !strings.Contains(q[0].Reason, "cannot be loaded") || !strings.Contains(q[0].Reason, day.String()+" is missing because of it") {
 		t.Errorf("quarantine %+v", q)
 	}
 	// Each commit has its own time: log2(32) halves, not 31 cluster-days.

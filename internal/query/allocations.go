@@ -157,8 +157,10 @@ func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepH
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, &Error{Code: CodeUnavailable, Param: "window", Reason: "the hours of a part of this window are not at hand", Err: err,
-				Hint: "ask for whole UTC days, or a later window"}
+			return nil, &Error{
+				Code: CodeUnavailable, Param: "window", Reason: "the hours of a part of this window are not at hand", Err: err,
+				Hint: "ask for whole UTC days, or a later window",
+			}
 		}
 	}
 	return plan, nil
@@ -176,16 +178,16 @@ func (r *allocRun) row(set int, key []string, name string) *AllocationRow {
 }
 
 // widen extends a row's span.
-func (row *AllocationRow) widen(startUS, endUS any) {
+func (r *AllocationRow) widen(startUS, endUS any) {
 	if startUS == nil || endUS == nil {
 		return
 	}
 	start, end := micros(integer(startUS)), micros(integer(endUS))
-	if row.Start.IsZero() || start.Before(row.Start) {
-		row.Start = start
+	if r.Start.IsZero() || start.Before(r.Start) {
+		r.Start = start
 	}
-	if end.After(row.End) {
-		row.End = end
+	if end.After(r.End) {
+		r.End = end
 	}
 }
 

@@ -75,8 +75,17 @@ func (a *assetResult) bytes() int64 {
 
 // assetDimensions are the parts of an asset's own name.
 func assetDimensions() []Dimension {
-	return []Dimension{{Property: "provider"}, {Property: "account"}, {Property: "project"}, {Property: "category"}, {Property: "cluster"},
-		{Property: "type"}, {Property: "service"}, {Property: "providerID"}, {Property: "name"}}
+	return []Dimension{
+		{Property: "provider"},
+		{Property: "account"},
+		{Property: "project"},
+		{Property: "category"},
+		{Property: "cluster"},
+		{Property: "type"},
+		{Property: "service"},
+		{Property: "providerID"},
+		{Property: "name"},
+	}
 }
 
 func (e *Engine) assetsAt(ctx context.Context, q AssetQuery, version string, wide bool) (*assetResult, error) {
@@ -267,13 +276,13 @@ func (r *assetRun) grouped() error {
 }
 
 // widen extends a row's span.
-func (row *AssetRow) widen(startUS, endUS any) {
+func (r *AssetRow) widen(startUS, endUS any) {
 	start, end := micros(integer(startUS)), micros(integer(endUS))
-	if row.Start.IsZero() || start.Before(row.Start) {
-		row.Start = start
+	if r.Start.IsZero() || start.Before(r.Start) {
+		r.Start = start
 	}
-	if end.After(row.End) {
-		row.End = end
+	if end.After(r.End) {
+		r.End = end
 	}
 }
 

@@ -53,8 +53,10 @@ func (r *allocRun) attach(pages [][]*AllocationRow) error {
 			return nil
 		}
 		v = v[1+n:]
-		a := AttachmentRow{Type: cost.AssetType(textOf(v[0])), Cluster: textOf(v[1]), Name: textOf(v[3]), ProviderID: textOf(v[4]),
-			ByteHours: float(v[5]), Hours: float(v[6]) / 1e6}
+		a := AttachmentRow{
+			Type: cost.AssetType(textOf(v[0])), Cluster: textOf(v[1]), Name: textOf(v[3]), ProviderID: textOf(v[4]),
+			ByteHours: float(v[5]), Hours: float(v[6]) / 1e6,
+		}
 		addMoney(&a.Cost, v[7])
 		row.Attachments = append(row.Attachments, a)
 		return nil

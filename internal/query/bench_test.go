@@ -204,8 +204,10 @@ func fillBench(b *testing.B, s *store.Store, clusters int, first cost.Day) {
 		"storage_class": "''", "claim_namespace": "''", "claim_name": "''", "volume_name": "''", "local": "false", "overhead": "false", "inferred": "false", "labels_id": "0",
 		"cpu_scale": "1000000", "ram_scale": "1000000", "gpu_scale": "1000000",
 	}), measure)
-	for key, value := range map[string]string{"app": "printf('svc-%03d', i)", "team": "printf('team-%02d', i % 20)", "env": "CASE WHEN c % 2 = 0 THEN 'prod' ELSE 'dev' END",
-		"app_kubernetes_io_name": "printf('svc-%03d', i)", "owner": "'owner-' || i % 7"} {
+	for key, value := range map[string]string{
+		"app": "printf('svc-%03d', i)", "team": "printf('team-%02d', i % 20)", "env": "CASE WHEN c % 2 = 0 THEN 'prod' ELSE 'dev' END",
+		"app_kubernetes_io_name": "printf('svc-%03d', i)", "owner": "'owner-' || i % 7",
+	} {
 		exec("INSERT INTO label_kv SELECT c * 1000 + i + 1, 'label', '" + key + "', " + value + " FROM range(10) a(c), range(200) b(i)")
 	}
 	exec(fmt.Sprintf("INSERT INTO coverage (cluster, day, hour, coverage_seconds, partial, live, generation, rows, total) SELECT printf('cluster-%%03d', c), DATE '%s' + (h // 24)::INTEGER, (%d + h)::INTEGER, 3600, false, false, 1, 500, 0 FROM range(720) t(h), range(%d) u(c)",

@@ -133,7 +133,7 @@ func (e *Engine) each(ctx context.Context, text string, scan func(v []any) error
 	if err != nil {
 		return asError(ctx, fmt.Errorf("run %s: %w", clip(text), err))
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {
 		return asError(ctx, err)
@@ -174,8 +174,10 @@ func internal(act string, err error) error {
 }
 
 func tooManyRows(most int) error {
-	return &Error{Code: CodeInvalid, Param: "aggregate", Reason: fmt.Sprintf("the answer has more than %d rows", most),
-		Hint: "aggregate by fewer properties, filter, or use a longer step or a shorter window"}
+	return &Error{
+		Code: CodeInvalid, Param: "aggregate", Reason: fmt.Sprintf("the answer has more than %d rows", most),
+		Hint: "aggregate by fewer properties, filter, or use a longer step or a shorter window",
+	}
 }
 
 func clip(s string) string {

@@ -84,11 +84,13 @@ func checkAllocationsAddUpToAssets(t *testing.T, f *fleet) {
 }
 
 func checkAssetRows(t *testing.T, f *fleet) {
-	a, err := f.engine(t).Assets(t.Context(), query.AssetQuery{Window: f.window(), SortBy: "name", Ascending: true,
+	a, err := f.engine(t).Assets(t.Context(), query.AssetQuery{
+		Window: f.window(), SortBy: "name", Ascending: true,
 		Filter: query.Filter{Root: query.And{Of: []query.Node{
 			query.Match{Property: "type", Op: query.OpEquals, Values: []string{"node"}},
 			query.Match{Property: "label", Key: "pool", Op: query.OpEquals, Values: []string{"p1"}},
-		}}}})
+		}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,8 +107,10 @@ func loadDay[T costfile.Row](t testing.TB, b *store.Batch, dir string, dataset c
 	if meta, err = w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o := &store.Object{Key: costfile.DailyKey(dataset, day, cluster), ETag: "1", Cluster: cluster, Dataset: store.Dataset(dataset),
-		Day: day, Currency: "USD", Path: path, Bytes: 1}
+	o := &store.Object{
+		Key: costfile.DailyKey(dataset, day, cluster), ETag: "1", Cluster: cluster, Dataset: store.Dataset(dataset),
+		Day: day, Currency: "USD", Path: path, Bytes: 1,
+	}
 	for _, h := range meta.Hours {
 		o.Hours = append(o.Hours, store.Hour{Hour: h.Hour, Coverage: h.Coverage, Generation: h.Generation, Rows: h.Rows, Total: h.Total})
 	}
@@ -129,13 +131,17 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 		for n := range 2 + c {
 			node := fmt.Sprintf("node-%d", n)
 			id := fmt.Sprintf("aws:///%s/i-%d", cluster, n)
-			asset := cost.Asset{WindowStart: us, Cluster: cluster, Type: cost.AssetNode, AssetID: id, Name: node, ProviderID: id,
+			asset := cost.Asset{
+				WindowStart: us, Cluster: cluster, Type: cost.AssetNode, AssetID: id, Name: node, ProviderID: id,
 				Provider: "AWS", Region: "eu-west-1", InstanceType: "m5.large", EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600,
 				CPUCoreHours: 8_000_000, RAMByteHours: 32 << 30, CPUScale: 1_000_000, RAMScale: 1_000_000, GPUScale: 1_000_000,
-				PriceSource: []string{"book", "default"}[n%2], Labels: cost.LabelsOf(map[string]string{"pool": fmt.Sprint("p", n%2)})}
+				PriceSource: []string{"book", "default"}[n%2], Labels: cost.LabelsOf(map[string]string{"pool": fmt.Sprint("p", n%2)}),
+			}
 			row := func(kind cost.Kind) cost.Allocation {
-				return cost.Allocation{WindowStart: us, Cluster: cluster, Kind: kind, Node: node, AssetID: id, EndSeconds: 3600,
-					RunSeconds: 3600, CoverageSeconds: 3600, PriceSource: "book"}
+				return cost.Allocation{
+					WindowStart: us, Cluster: cluster, Kind: kind, Node: node, AssetID: id, EndSeconds: 3600,
+					RunSeconds: 3600, CoverageSeconds: 3600, PriceSource: "book",
+				}
 			}
 			for p := range 4 {
 				if rng.IntN(5) == 0 {
@@ -170,9 +176,11 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 				if app == 1 {
 					r.PVCost, r.PVByteHours = money(9_000_001), 10<<30
 					r.NetworkInternetCost, r.NetworkTransferBytes = money(1_001), 12345
-					atts = append(atts, cost.Attachment{WindowStart: us, Cluster: cluster, Type: cost.AssetDisk, AssetID: "vol-" + fmt.Sprint(n), Name: "pv-" + fmt.Sprint(n),
+					atts = append(atts, cost.Attachment{
+						WindowStart: us, Cluster: cluster, Type: cost.AssetDisk, AssetID: "vol-" + fmt.Sprint(n), Name: "pv-" + fmt.Sprint(n),
 						Node: node, Namespace: r.Namespace, Controller: r.Controller, Pod: r.Pod, PodUID: r.PodUID, Container: r.Container,
-						ByteHours: r.PVByteHours, Hours: 1_000_000, Cost: r.PVCost})
+						ByteHours: r.PVByteHours, Hours: 1_000_000, Cost: r.PVCost,
+					})
 				}
 				asset.CPUCost += r.CPUCost
 				asset.RAMCost += r.RAMCost
@@ -190,18 +198,26 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 			boot := row(cost.KindOverhead)
 			boot.OverheadCost = money(5_000_001)
 			allocs = append(allocs, boot)
-			assets = append(assets, cost.Asset{WindowStart: us, Cluster: cluster, Type: cost.AssetDisk, AssetID: id + "/boot", Name: node + "-boot", Provider: "AWS",
+			assets = append(assets, cost.Asset{
+				WindowStart: us, Cluster: cluster, Type: cost.AssetDisk, AssetID: id + "/boot", Name: node + "-boot", Provider: "AWS",
 				Local: true, Overhead: true, EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, ByteHours: 50 << 30, Cost: boot.OverheadCost,
-				CPUScale: 1_000_000, RAMScale: 1_000_000, GPUScale: 1_000_000, PriceSource: "default"})
+				CPUScale: 1_000_000, RAMScale: 1_000_000, GPUScale: 1_000_000, PriceSource: "default",
+			})
 		}
-		un := cost.Allocation{WindowStart: us, Cluster: cluster, Kind: cost.KindUnmounted, AssetID: "vol-u", Namespace: []string{"data", "", "old"}[c],
-			EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, PVByteHours: 5 << 30, PVCost: money(700_001), PriceSource: "default"}
+		un := cost.Allocation{
+			WindowStart: us, Cluster: cluster, Kind: cost.KindUnmounted, AssetID: "vol-u", Namespace: []string{"data", "", "old"}[c],
+			EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, PVByteHours: 5 << 30, PVCost: money(700_001), PriceSource: "default",
+		}
 		allocs = append(allocs, un)
-		plane := cost.Allocation{WindowStart: us, Cluster: cluster, Kind: cost.KindOverhead, AssetID: "plane", EndSeconds: 3600, RunSeconds: 3600,
-			CoverageSeconds: 3600, OverheadCost: 100_000_000, PriceSource: "book"}
+		plane := cost.Allocation{
+			WindowStart: us, Cluster: cluster, Kind: cost.KindOverhead, AssetID: "plane", EndSeconds: 3600, RunSeconds: 3600,
+			CoverageSeconds: 3600, OverheadCost: 100_000_000, PriceSource: "book",
+		}
 		allocs = append(allocs, plane)
-		assets = append(assets, cost.Asset{WindowStart: us, Cluster: cluster, Type: cost.AssetClusterManagement, AssetID: "plane", Name: cluster, Provider: "AWS",
-			Overhead: true, EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, Cost: 100_000_000, CPUScale: 1_000_000, RAMScale: 1_000_000, GPUScale: 1_000_000, PriceSource: "book"})
+		assets = append(assets, cost.Asset{
+			WindowStart: us, Cluster: cluster, Type: cost.AssetClusterManagement, AssetID: "plane", Name: cluster, Provider: "AWS",
+			Overhead: true, EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, Cost: 100_000_000, CPUScale: 1_000_000, RAMScale: 1_000_000, GPUScale: 1_000_000, PriceSource: "book",
+		})
 	}
 	return allocs, assets, atts
 }
@@ -218,7 +234,7 @@ type refRow struct {
 	labels, annotations                                        map[string]string
 }
 
-func (r *refRow) own() int64 { return r.cpu + r.ram + r.gpu + r.pv + r.lb + r.net + r.overhead }
+func (x *refRow) own() int64 { return x.cpu + x.ram + x.gpu + x.pv + x.lb + x.net + x.overhead }
 
 func readRows(t testing.TB, s *store.Store) []refRow {
 	t.Helper()

@@ -168,10 +168,16 @@ func diffSet(got *query.AllocationSet, want refSet) string {
 			got  []*cost.Sum
 			want int64
 		}{
-			{"cpu", []*cost.Sum{&r.CPU}, w.cpu}, {"ram", []*cost.Sum{&r.RAM}, w.ram}, {"gpu", []*cost.Sum{&r.GPU}, w.gpu}, {"pv", []*cost.Sum{&r.PV}, w.pv},
-			{"lb", []*cost.Sum{&r.LB}, w.lb}, {"network", []*cost.Sum{&r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet}, w.net},
-			{"overhead", []*cost.Sum{&r.Overhead}, w.overhead}, {"idle", []*cost.Sum{&r.IdleCPU, &r.IdleRAM, &r.IdleGPU}, w.idle},
-			{"shared", []*cost.Sum{&r.Shared}, w.shared}, {"total", []*cost.Sum{r.Total()}, w.total()},
+			{"cpu", []*cost.Sum{&r.CPU}, w.cpu},
+			{"ram", []*cost.Sum{&r.RAM}, w.ram},
+			{"gpu", []*cost.Sum{&r.GPU}, w.gpu},
+			{"pv", []*cost.Sum{&r.PV}, w.pv},
+			{"lb", []*cost.Sum{&r.LB}, w.lb},
+			{"network", []*cost.Sum{&r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet}, w.net},
+			{"overhead", []*cost.Sum{&r.Overhead}, w.overhead},
+			{"idle", []*cost.Sum{&r.IdleCPU, &r.IdleRAM, &r.IdleGPU}, w.idle},
+			{"shared", []*cost.Sum{&r.Shared}, w.shared},
+			{"total", []*cost.Sum{r.Total()}, w.total()},
 		} {
 			if s := sum(c.got...); s != c.want {
 				return fmt.Sprintf("%s of %s is %d, want %d", c.what, r.Name, s, c.want)

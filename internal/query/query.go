@@ -299,7 +299,7 @@ type Questions interface {
 	DataVersion(ctx context.Context) (string, error)
 }
 
-// Error codes that callers map to their own (HTTP status, exit code).
+// ErrorCode is what callers map to codes of their own (HTTP status, exit code).
 type ErrorCode string
 
 // The codes.

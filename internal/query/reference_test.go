@@ -35,8 +35,10 @@ func (s refSet) row(name string) *refAnswerRow {
 }
 
 func missingOf(k cost.Kind) string {
-	return map[cost.Kind]string{cost.KindContainer: "__unallocated__", cost.KindUnmounted: "__unmounted__",
-		cost.KindIdle: "__idle__", cost.KindOverhead: "__overhead__"}[k]
+	return map[cost.Kind]string{
+		cost.KindContainer: "__unallocated__", cost.KindUnmounted: "__unmounted__",
+		cost.KindIdle: "__idle__", cost.KindOverhead: "__overhead__",
+	}[k]
 }
 
 // raw is a property's value, "" when missing.
@@ -155,18 +157,6 @@ func (x *refRow) matchesAny(m query.Match) bool {
 		}
 	}
 	return false
-}
-
-func mentionsOnly(n query.Node, names ...string) bool {
-	switch n := n.(type) {
-	case query.And:
-		return !slices.ContainsFunc(n.Of, func(p query.Node) bool { return !mentionsOnly(p, names...) })
-	case query.Or:
-		return !slices.ContainsFunc(n.Of, func(p query.Node) bool { return !mentionsOnly(p, names...) })
-	case query.Match:
-		return slices.Contains(names, n.Property)
-	}
-	return true
 }
 
 func mentionsNode(n query.Node) bool {

@@ -156,10 +156,12 @@ func (r *allocRun) pooled() ([]pot, error) {
 	amount, columns := r.meta.ownCost()
 	s.need(columns...)
 	if r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode {
+		var amountSb159 strings.Builder
 		for _, m := range idleShareMeasures(r.byNode) {
 			s.need(m.column)
-			amount += " + " + m.column
+			amountSb159.WriteString(" + " + m.column)
 		}
+		amount += amountSb159.String()
 	}
 	s.values = []string{sumInt(amount, r.wide)}
 	return r.readPots(s, func(p *pot, v []any) { p.name, p.kind = textOf(v[0]), cost.KindContainer })
@@ -405,16 +407,16 @@ func (r *allocRun) give(pots []pot, found map[unit]*takers) error {
 	return nil
 }
 
-func (row *AllocationRow) share(from string, amount cost.Money) {
-	row.Shared.Add(amount)
-	if row.SharedBreakdown == nil {
-		row.SharedBreakdown = map[string]cost.Sum{}
+func (r *AllocationRow) share(from string, amount cost.Money) {
+	r.Shared.Add(amount)
+	if r.SharedBreakdown == nil {
+		r.SharedBreakdown = map[string]cost.Sum{}
 	}
 	var s cost.Sum
-	old := row.SharedBreakdown[from]
+	old := r.SharedBreakdown[from]
 	s.AddSum(&old)
 	s.Add(amount)
-	row.SharedBreakdown[from] = s
+	r.SharedBreakdown[from] = s
 }
 
 func (r *allocRun) keep(p pot) {

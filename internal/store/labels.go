@@ -31,7 +31,7 @@ const labelCacheSize = 1 << 15
 
 // internLabels leaves the temporary table labelset (lk → labels_id) for the
 // files, and adds unknown sets to label_kv.
-func (l *loader) internLabels(ctx context.Context, spec *dataset, src *source) error {
+func (l *loader) internLabels(ctx context.Context, spec *dataset) error {
 	if spec.labels == nil {
 		return nil
 	}

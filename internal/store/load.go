@@ -212,7 +212,7 @@ func (l *loader) load(ctx context.Context, spec *dataset, parts []Part, hours bo
 			return err
 		}
 		l.step(spec, "collecting labels")
-		if err := l.internLabels(ctx, spec, src); err != nil {
+		if err := l.internLabels(ctx, spec); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -236,10 +237,12 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 	if spec.name == Allocation {
 		group += ", asset_id"
 		extra = ", count(*) FILTER (kind NOT IN ('container', 'idle', 'unmounted', 'overhead')) AS odd"
+		var extraSb239 strings.Builder
 		for _, r := range resources {
-			extra += fmt.Sprintf(`, coalesce(sum(%[1]s_cost) FILTER (kind = 'container'), 0) AS t_%[1]s,
-				coalesce(sum(%[1]s_cost) FILTER (kind = 'idle'), 0) AS i_%[1]s`, r)
+			extraSb239.WriteString(fmt.Sprintf(`, coalesce(sum(%[1]s_cost) FILTER (kind = 'container'), 0) AS t_%[1]s,
+				coalesce(sum(%[1]s_cost) FILTER (kind = 'idle'), 0) AS i_%[1]s`, r))
 		}
+		extra += extraSb239.String()
 	} else {
 		extra = ", 0 AS odd"
 	}
@@ -304,7 +307,7 @@ func disagreement(o *Object, found map[cost.Hour]counted) string {
 		if !ok {
 			c.total, c.first, c.last = "0", o.Cluster, o.Cluster
 		}
-		want := fmt.Sprint(int64(h.Total))
+		want := strconv.FormatInt(int64(h.Total), 10)
 		switch {
 		case c.first != o.Cluster || c.last != o.Cluster:
 			return fmt.Sprintf("rows of cluster %q in an object of %q", otherThan(o.Cluster, c.first, c.last), o.Cluster)
