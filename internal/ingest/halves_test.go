@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
-	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/costfile"
 )
 
