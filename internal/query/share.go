@@ -156,12 +156,12 @@ func (r *allocRun) pooled() ([]pot, error) {
 	amount, columns := r.meta.ownCost()
 	s.need(columns...)
 	if r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode {
-		var amountSb159 strings.Builder
+		var columns strings.Builder
 		for _, m := range idleShareMeasures(r.byNode) {
 			s.need(m.column)
-			amountSb159.WriteString(" + " + m.column)
+			columns.WriteString(" + " + m.column)
 		}
-		amount += amountSb159.String()
+		amount += columns.String()
 	}
 	s.values = []string{sumInt(amount, r.wide)}
 	return r.readPots(s, func(p *pot, v []any) { p.name, p.kind = textOf(v[0]), cost.KindContainer })

@@ -236,13 +236,13 @@ func (l *loader) verify(ctx context.Context, spec *dataset, src *source) error {
 	group, extra := "fi, window_start", ""
 	if spec.name == Allocation {
 		group += ", asset_id"
-		extra = ", count(*) FILTER (kind NOT IN ('container', 'idle', 'unmounted', 'overhead')) AS odd"
-		var extraSb239 strings.Builder
+		var sums strings.Builder
+		sums.WriteString(", count(*) FILTER (kind NOT IN ('container', 'idle', 'unmounted', 'overhead')) AS odd")
 		for _, r := range resources {
-			extraSb239.WriteString(fmt.Sprintf(`, coalesce(sum(%[1]s_cost) FILTER (kind = 'container'), 0) AS t_%[1]s,
-				coalesce(sum(%[1]s_cost) FILTER (kind = 'idle'), 0) AS i_%[1]s`, r))
+			fmt.Fprintf(&sums, `, coalesce(sum(%[1]s_cost) FILTER (kind = 'container'), 0) AS t_%[1]s,
+				coalesce(sum(%[1]s_cost) FILTER (kind = 'idle'), 0) AS i_%[1]s`, r)
 		}
-		extra += extraSb239.String()
+		extra = sums.String()
 	} else {
 		extra = ", 0 AS odd"
 	}
