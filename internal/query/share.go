@@ -156,12 +156,12 @@ func (r *allocRun) pooled() ([]pot, error) {
 	amount, columns := r.meta.ownCost()
 	s.need(columns...)
 	if r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode {
-		var columns strings.Builder
+		var shares strings.Builder
 		for _, m := range idleShareMeasures(r.byNode) {
 			s.need(m.column)
-			columns.WriteString(" + " + m.column)
+			shares.WriteString(" + " + m.column)
 		}
-		amount += columns.String()
+		amount += shares.String()
 	}
 	s.values = []string{sumInt(amount, r.wide)}
 	return r.readPots(s, func(p *pot, v []any) { p.name, p.kind = textOf(v[0]), cost.KindContainer })
