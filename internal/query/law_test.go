@@ -101,6 +101,7 @@ func drawQuery(t *rapid.T, tb testing.TB, f *fleet) query.AllocationQuery {
 		q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(t, "shareLabels")
 		q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(t, "shareCost")
 		q.ShareSplit = rapid.SampledFrom([]query.ShareSplit{"", query.SplitWeighted, query.SplitEven}).Draw(t, "split")
+		q.ShareScope = rapid.SampledFrom([]query.ShareScope{"", query.ShareWithinCluster, query.ShareWithinFleet}).Draw(t, "scope")
 	}
 	return q
 }
@@ -236,13 +237,8 @@ func checkOneScopeOneTotal(t *testing.T, f *fleet) {
 		if q.Overhead == query.OverheadHide {
 			q.Overhead = query.OverheadShare
 		}
-		if q.Filter.Root != nil && len(q.ShareNamespaces)+len(q.ShareLabels) > 0 {
-			// A part of the fleet takes from the pools of the whole: its total
-			// is the same for every grouping, but not what it is unshared.
-			q.ShareSplit = query.SplitWeighted
-			ungrouped := q
-			ungrouped.All = true
-			want = total(ask(rt, t, e, ungrouped))
+		if q.Filter.Root != nil && q.ShareScope == query.ShareWithinFleet {
+			q.ShareScope = query.ShareWithinCluster // else a cluster takes from the others
 		}
 		if got := total(ask(rt, t, e, q)); got != want {
 			rt.Fatalf("%+v: total %d, want %d", q, got, want)
@@ -341,6 +337,7 @@ func drawShares(rt *rapid.T, q *query.AllocationQuery) {
 	q.ShareNamespaces = rapid.SampledFrom([][]string{{"kube-system"}, {"data", "old"}, {"web"}}).Draw(rt, "sharedNamespaces")
 	q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(rt, "sharedLabels")
 	q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(rt, "sharedCost")
+	q.ShareScope = rapid.SampledFrom([]query.ShareScope{query.ShareWithinCluster, query.ShareWithinFleet}).Draw(rt, "sharedScope")
 	q.Overhead = query.OverheadShare
 	q.IdleByNode = true
 	if q.Idle == query.IdleShareByCluster {
@@ -348,14 +345,20 @@ func drawShares(rt *rapid.T, q *query.AllocationQuery) {
 	}
 }
 
-// pots bounds how many amounts an answer shares: in each unit every namespace,
-// label and cluster's overhead, and shareCost. A unit is a day or an hour.
+// pots bounds how many amounts an answer shares: in each unit every namespace
+// and label (of each cluster, or of the fleet), each cluster's overhead, and
+// shareCost. A unit is a day or an hour.
 func pots(q query.AllocationQuery, sets int) int64 {
 	units := int64(len(q.Window.Days()) + sets)
 	if q.StepHours > 0 && q.StepHours < 24 || q.Accumulate == query.AccumulateHour {
 		units = q.Window.Hours()
 	}
-	return units * int64(len(q.ShareNamespaces)+len(q.ShareLabels)+3+1)
+	const clusters = 3
+	pools := int64(len(q.ShareNamespaces) + len(q.ShareLabels))
+	if q.ShareScope != query.ShareWithinFleet {
+		pools *= clusters
+	}
+	return units * (pools + clusters + 1)
 }
 
 // negated is the filter that matches what n does not.

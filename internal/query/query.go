@@ -65,6 +65,15 @@ const (
 	SplitEven     ShareSplit = "even"
 )
 
+// ShareScope says with whom shared namespaces and labels share.
+type ShareScope string
+
+// The scopes.
+const (
+	ShareWithinCluster ShareScope = "cluster" // each cluster's with its own workloads; the default
+	ShareWithinFleet   ShareScope = "fleet"   // all clusters' with all workloads
+)
+
 // LabelMatch is one key and value of shareLabels.
 type LabelMatch struct{ Key, Value string }
 
@@ -86,6 +95,7 @@ type AllocationQuery struct {
 	ShareLabels      []LabelMatch
 	ShareCostMonthly cost.Money // once per fleet; ÷ 730 × elapsed hours
 	ShareSplit       ShareSplit
+	ShareScope       ShareScope // of namespaces and labels; "" is the cluster
 
 	SortBy    string // totalCost (default), cpuCost, ramCost, name, …
 	Ascending bool
