@@ -234,8 +234,10 @@ func (r *refRun) pool(x *refRow) string {
 	if x.kind != cost.KindContainer && x.kind != cost.KindUnmounted {
 		return ""
 	}
-	if slices.Contains(r.q.ShareNamespaces, x.namespace) {
-		return x.namespace
+	for _, n := range r.q.ShareNamespaces {
+		if prefix, wild := strings.CutSuffix(n, "*"); n == x.namespace || wild && strings.HasPrefix(x.namespace, prefix) {
+			return x.namespace
+		}
 	}
 	for _, l := range r.q.ShareLabels {
 		if v, ok := x.labels[l.Key]; ok && v == l.Value {

@@ -51,7 +51,7 @@ func (r *allocRun) poolTest(s *statement) string {
 	var tests []string
 	if len(r.q.ShareNamespaces) > 0 {
 		s.need("namespace")
-		tests = append(tests, "namespace IN ("+literals(r.q.ShareNamespaces)+")")
+		tests = append(tests, sharedNamespace(r.q.ShareNamespaces))
 	}
 	for _, l := range r.q.ShareLabels {
 		s.need("labels_id")
@@ -61,6 +61,42 @@ func (r *allocRun) poolTest(s *statement) string {
 		return ""
 	}
 	return orAll(tests)
+}
+
+// sharedNamespace is the condition for rows of the namespaces named; a name that
+// ends in * stands for all that begin so.
+func sharedNamespace(names []string) string {
+	tests := make([]string, len(names))
+	for i, n := range names {
+		if prefix, ok := strings.CutSuffix(n, "*"); ok {
+			tests[i] = compare("namespace", OpPrefix, prefix)
+		} else {
+			tests[i] = compare("namespace", OpEquals, n)
+		}
+	}
+	return orAll(tests)
+}
+
+// warnUnmatched names what is to be shared and cost nothing: a misspelt name
+// would otherwise look like a cluster without shared cost.
+func (r *allocRun) warnUnmatched(pots []pot) {
+	shared := func(match func(name string) bool) bool {
+		return slices.ContainsFunc(pots, func(p pot) bool { return p.kind == cost.KindContainer && match(p.name) })
+	}
+	for _, n := range r.q.ShareNamespaces {
+		prefix, wild := strings.CutSuffix(n, "*")
+		if !shared(func(name string) bool { return name == n || wild && strings.HasPrefix(name, prefix) }) {
+			r.warnings = append(r.warnings, fmt.Sprintf("shareNamespaces: namespace %q has no cost in this window, so nothing of it is shared", n))
+		}
+	}
+	if len(r.q.ShareNamespaces) > 0 {
+		return // workloads with the label may be in those
+	}
+	for _, l := range r.q.ShareLabels {
+		if name := l.Key + ":" + l.Value; !shared(func(n string) bool { return n == name }) {
+			r.warnings = append(r.warnings, fmt.Sprintf("shareLabels: nothing with the label %s has cost in this window, so nothing of it is shared", name))
+		}
+	}
 }
 
 func shareLabelTest(l LabelMatch) string {
@@ -73,7 +109,7 @@ func (r *allocRun) poolName() string {
 	var b strings.Builder
 	b.WriteString("CASE")
 	if len(r.q.ShareNamespaces) > 0 {
-		fmt.Fprintf(&b, " WHEN namespace IN (%s) THEN namespace", literals(r.q.ShareNamespaces))
+		fmt.Fprintf(&b, " WHEN %s THEN namespace", sharedNamespace(r.q.ShareNamespaces))
 	}
 	for _, l := range r.q.ShareLabels {
 		fmt.Fprintf(&b, " WHEN %s THEN %s", shareLabelTest(l), literal(l.Key+":"+l.Value))
@@ -104,6 +140,7 @@ func (r *allocRun) shares() error {
 			return err
 		}
 		*to = append(*to, p...)
+		r.warnUnmatched(p)
 	}
 	if r.q.Overhead == OverheadShare {
 		p, err := own.overhead()
@@ -297,33 +334,26 @@ func (d *division) takers() (map[scope][]recipient, error) {
 	s.values = []string{sumInt(amount, r.wide)}
 	found := map[scope][]recipient{}
 	values := make([]string, len(exprs))
-	err = r.e.each(r.ctx, listSQL(s.sql(r), 4, len(exprs)+1), func(v []any) error {
+	err = r.e.each(r.ctx, s.sql(r), func(v []any) error {
+		weight, err := narrow(v[len(v)-1])
+		if err != nil {
+			return err
+		}
 		in, _ := v[2].(bool)
-		lists := make([][]any, len(exprs)+1)
-		for i := range lists {
-			lists[i], _ = v[4+i].([]any)
+		var to recipient
+		if in || r.q.ShareSplit == SplitEven {
+			for i := range values {
+				values[i] = textOf(v[4+i])
+			}
+			_, to.name = r.rowKey(parts, values, cost.KindContainer)
 		}
-		to := found[scopeAt(v)]
-		for n, w := range lists[len(exprs)] {
-			weight, err := narrow(w)
-			if err != nil {
-				return err
-			}
-			var t recipient
-			if in || r.q.ShareSplit == SplitEven {
-				for i := range values {
-					values[i] = textOf(lists[i][n])
-				}
-				_, t.name = r.rowKey(parts, values, cost.KindContainer)
-			}
-			if in {
-				t.in = max(0, weight)
-			} else {
-				t.out = max(0, weight)
-			}
-			to = append(to, t)
+		if in {
+			to.in = max(0, weight)
+		} else {
+			to.out = max(0, weight)
 		}
-		found[scopeAt(v)] = to
+		k := scopeAt(v)
+		found[k] = append(found[k], to)
 		return nil
 	})
 	for k, list := range found {

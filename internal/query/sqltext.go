@@ -2,7 +2,6 @@ package query
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -91,24 +90,6 @@ p AS (SELECT t_s, name, count(*) OVER (PARTITION BY t_s) AS t_n FROM (SELECT t_s
 QUALIFY rank() OVER (PARTITION BY t_s ORDER BY %s) <= %d OR suffix(name, %s) OR suffix(name, %s))
 SELECT %s, t_n FROM g JOIN p USING (t_s, name))`,
 		name, groups, list, rank, last, literal(cost.IdleName), literal(cost.OverheadName), list)
-}
-
-// listSQL makes one row of all that agree in the first keys columns of a
-// statement, with lists of the values of the n columns after them. Many short
-// rows take several times longer to read than few long ones.
-func listSQL(statement string, keys, n int) string {
-	var columns, lists []string
-	for i := range keys {
-		columns = append(columns, fmt.Sprintf("k%d", i))
-	}
-	names := slices.Clone(columns)
-	for i := range n {
-		v := fmt.Sprintf("v%d", i)
-		names = append(names, v)
-		lists = append(lists, "list("+v+")")
-	}
-	return "SELECT " + strings.Join(append(columns, lists...), ", ") +
-		"\nFROM (" + statement + ") x(" + strings.Join(names, ", ") + ")\nGROUP BY " + ordinals(keys)
 }
 
 // boundsSQL asks for what the engine knows of the range of columns, without
