@@ -56,6 +56,23 @@ func TestSharedDatabase(t *testing.T) {
 	}
 }
 
+// TestVictoriaMetrics reads the same samples from a database without remote
+// read. It gives the rows that Prometheus gives, to the last digit.
+func TestVictoriaMetrics(t *testing.T) {
+	s := simulate.Small(1)
+	w := cost.Window{Start: s.Start, End: s.Start + cost.Hour(s.Hours)}
+	write := func(w io.Writer) error {
+		return s.Scrape(w, simulate.Scrape{Labels: []string{"cluster", "a"}})
+	}
+	change := func(c *Config) { c.Matcher = `cluster="a"` }
+	victoria := newSource(t, servers.StartVictoriaMetrics(t, write).URL(), change)
+	got := hours(t, victoria, w)
+	compareQuantities(t, s, w, got, 0.0002)
+	if d := cmp.Diff(hours(t, newSource(t, servers.StartPrometheus(t, write).URL(), change), w), got); d != "" {
+		t.Errorf("VictoriaMetrics and Prometheus give different rows: %s", d)
+	}
+}
+
 // unseen tells whether no sample can show what a container used: jobs that
 // run between two scrapes, and runs of a crash loop that one scrape meets.
 func unseen(k simulate.ContainerKey) bool { return k.Container == "report" || k.Container == "looper" }
