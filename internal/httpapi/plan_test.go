@@ -31,7 +31,7 @@ func TestDialectDefaults(t *testing.T) {
 		s.get(t, tc.path, nil)
 		got := s.fake.allocation
 		tc.want.Window = got.Window
-		tc.want.ShareSplit, tc.want.IncludeAttachments = query.SplitWeighted, true
+		tc.want.ShareSplit, tc.want.ShareScope, tc.want.IncludeAttachments = query.SplitWeighted, query.ShareWithinCluster, true
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s asks (-want +got):\n%s", tc.path, diff)
 		}
