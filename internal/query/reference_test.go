@@ -147,7 +147,7 @@ func (x *refRow) matchesAny(m query.Match) bool {
 			case m.Op == query.OpSuffix:
 				ok = strings.HasSuffix(have, want)
 			case strings.HasPrefix(want, "__"):
-				ok = have == "" && want == missingOf(x.kind)
+				ok = (have == "" || have == want) && want == missingOf(x.kind)
 			default:
 				ok = have == want
 			}
