@@ -143,7 +143,7 @@ func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 		if err := dump(env.Stdout, f.output, body); err != nil {
 			return err
 		}
-		return f.finish(&ans.Meta)
+		return f.finish(env, &ans.Meta)
 	}
 	f.table(env, ans.Data, ans.Meta.TotalCost)
 	shown := 0
@@ -151,7 +151,7 @@ func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 		shown = max(shown, len(set))
 	}
 	showMeta(env.Stdout, &ans.Meta, shown)
-	return f.finish(&ans.Meta)
+	return f.finish(env, &ans.Meta)
 }
 
 // csv copies the server's table, then asks for the answer's completeness in
@@ -175,7 +175,7 @@ func (r *remote) csv(ctx context.Context, env *Env, c *client, path string, q ur
 		return err
 	}
 	warn(env, ans.Warning)
-	return r.finish(&ans.Meta)
+	return r.finish(env, &ans.Meta)
 }
 
 func (f *allocationFlags) table(env *Env, sets []orderedRows[allocationRow], total json.Number) {

@@ -202,15 +202,19 @@ type Answer struct {
 
 // Completeness tells how much of what was expected is there.
 type Completeness struct {
-	HoursExpected int64
-	HoursPresent  int64
-	Clusters      []ClusterCompleteness
+	HoursExpected  int64
+	HoursPresent   int64
+	HoursPartial   int64 // of those present, covered less than cost.WholeHour
+	SecondsCovered int64 // of the hours present
+	Clusters       []ClusterCompleteness
 }
 
 // ClusterCompleteness is one cluster's part.
 type ClusterCompleteness struct {
 	Cluster                     string
 	HoursExpected, HoursPresent int64
+	HoursPartial                int64
+	SecondsCovered              int64
 	// SilentSince is set when the cluster's last hour lies more than two hours
 	// back and it is not retired.
 	SilentSince time.Time
