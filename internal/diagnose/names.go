@@ -165,6 +165,10 @@ func (r *reading) readNames(with Names) {
 	set("issuer-host", strings.TrimPrefix(n["oidc-issuer"], "https://"))
 	set("action", r.denied, r.tried)
 	set("tried", r.tried, r.denied)
+	if host := n["host"]; host != "" && !strings.Contains(host, ":") {
+		set("host-port", host+":443")
+	}
+	set("host-port", n["host"])
 	prefix := strings.Trim(with.Prefix, "/")
 	if prefix != "" {
 		prefix += "/"
