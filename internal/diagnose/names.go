@@ -147,6 +147,7 @@ func (r *reading) readNames(with Names) {
 	set("session", r.caller.session())
 	set("kms-key-arn", key.text, with.KMSKeyARN)
 	set("bucket", with.Bucket)
+	set("container", with.Bucket)
 	set("key", with.Key)
 	set("region", resource.region, with.Region, n["service-region"], key.region)
 	set("wanted-region", n["service-region"])
