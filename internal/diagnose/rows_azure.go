@@ -263,8 +263,8 @@ func azureRows() []row {
 			Cause:    "The store answered with a fault of its own.",
 			Fix:      "The program tries again; what could not be sent stays in the spool.",
 			Basis:    Memory,
-			Match:    []pattern{{status: 500, service: "azure"}, {status: 502, service: "azure"}, {status: 503, service: "azure"}, {status: 504, service: "azure"}},
-			Examples: []string{`azure:PutBlob on fleetcosts/costs/v1/x: store unavailable: after 4 attempts: HTTP 502`},
+			Match:    []pattern{{code: "InternalError", service: "azure"}, {status: 500, service: "azure"}, {status: 502, service: "azure"}, {status: 503, service: "azure"}, {status: 504, service: "azure"}},
+			Examples: []string{`azure:PutBlob on fleetcosts/costs/v1/x: store unavailable: after 4 attempts: HTTP 502`, `azure:PutBlob on fleetcosts/costs/v1/x: store unavailable: InternalError: The server encountered an internal error. (request 1a9db850-b01e-0036)`},
 		},
 	}
 }

@@ -215,7 +215,7 @@ func s3RequestRows() []row {
 			Fix:   "It is sent again. If it lasts, bypass proxies; for stores that do it wrongly set send_content_md5: false.",
 			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Source:   fromLocalStack,
-			Match:    []pattern{{code: "BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch"}},
+			Match:    []pattern{{code: "BadDigest|InvalidDigest|Md5Mismatch|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch"}},
 			Examples: []string{`BadDigest: The Content-MD5 you specified did not match what we received. (request 17A1B2C3D4E5F6)`},
 		},
 		{
