@@ -206,8 +206,11 @@ func s3KeyRows() []row {
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/aws/aws-sdk-php/issues/612, github.com/minio/minio-py/issues/285",
 			Match: []pattern{
-				{code: "RequestTimeTooSkewed|RequestExpired"}, {text: "difference between the request time and the"}, {text: "this machine's clock differs"},
-				{text: "signature not yet current"}, {text: "signature expired"},
+				{code: "RequestTimeTooSkewed|RequestExpired"},
+				{text: "difference between the request time and the"},
+				{text: "this machine's clock differs"},
+				{text: "signature not yet current"},
+				{text: "signature expired"},
 			},
 			Examples: []string{
 				`s3:PutObject on fleet-costs/v1/x: credentials: this machine's clock differs from the store's: set it right: RequestTimeTooSkewed: The difference between the request time and the current time is too large. (request 17A1B2C3D4E5F6)`,
@@ -252,7 +255,9 @@ func s3KeyRows() []row {
 			Match: []pattern{
 				{text: "authorization mechanism you have provided is not supported"},
 				{text: "unsupported signature version"},
-				{text: "only signature version 4"}, {text: "please use aws4-hmac-sha256"}, {code: "UnsupportedSignature|AuthorizationTypeInvalid"},
+				{text: "only signature version 4"},
+				{text: "please use aws4-hmac-sha256"},
+				{code: "UnsupportedSignature|AuthorizationTypeInvalid"},
 			},
 			Examples: []string{`InvalidRequest: The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256. (request 17A1B2C3D4E5F6)`},
 		},
