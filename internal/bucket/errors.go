@@ -53,6 +53,16 @@ func (e *OpError) Unwrap() []error {
 	return errs
 }
 
+// ErrorAction is what was tried. Like the next two methods it is what
+// internal/diagnose asks of an error; the AWS SDK's errors have those two too.
+func (e *OpError) ErrorAction() string { return e.Action }
+
+// ErrorCode is the store's error code; "" when it has none.
+func (e *OpError) ErrorCode() string { return e.Code }
+
+// HTTPStatusCode is the status of the store's answer; 0 when there was none.
+func (e *OpError) HTTPStatusCode() int { return e.Status }
+
 // Retryable tells whether the same call may succeed later without anybody
 // changing anything: the network, a server fault or throttling. A call that
 // ended because its own context did is not.

@@ -75,7 +75,8 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 	if last := s.last.Load(); last != nil {
 		out.LastSync = &last.at
 		if last.err != nil {
-			out.SyncError = last.err.Error()
+			out.SyncProblem = s.syncProblem(last)
+			out.SyncError = out.SyncProblem.Message
 		}
 	}
 	currencies := map[string]int{}
@@ -85,6 +86,9 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 		c := clusterStatus(v, now, at, retired)
 		if c.State == stateEmpty && !out.Ready {
 			c.State = stateLoading
+		}
+		for i := range c.Problems {
+			explainText(&c.Problems[i], s.names)
 		}
 		if c.Currency != "" {
 			currencies[c.Currency]++
@@ -238,7 +242,9 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	}
 	c.SpoolDays, c.DroppedHours = s.Spool.Days, s.Spool.Dropped
 	for _, p := range s.Problems {
-		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: p.Code, Message: p.Message, Fix: p.Fix, Since: moment(p.Since)})
+		c.Problems = append(c.Problems, httpapi.FleetProblem{
+			Code: p.Code, Message: p.Message, ID: p.ID, Cause: p.Cause, Fix: p.Fix, Doc: p.Doc, Since: moment(p.Since),
+		})
 	}
 	for _, m := range s.Source.Missing {
 		c.Missing = append(c.Missing, httpapi.FleetProblem{Code: m.Metric, Message: m.Effect, Fix: m.Fix})
