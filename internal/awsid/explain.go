@@ -29,6 +29,8 @@ func sentence(kind Kind, err error) string {
 		return "the token file does not exist: restart the pod, so that the token is mounted"
 	case errors.Is(err, fs.ErrPermission):
 		return "the token file may not be read by this process: set the pod's securityContext.fsGroup"
+	case kind == KindContainer && strings.Contains(err.Error(), "EKS does not have permissions to assume the associated role"):
+		return podIdentityTrust
 	case errors.As(err, &api):
 		return apiSentence(kind, api)
 	case kind == KindEC2 && strings.Contains(err.Error(), "no EC2 IMDS role found"):
@@ -41,6 +43,8 @@ func sentence(kind Kind, err error) string {
 		return ""
 	}
 }
+
+const podIdentityTrust = "EKS may not assume the role of the Pod Identity association: its trust policy must let pods.eks.amazonaws.com do sts:AssumeRole and sts:TagSession"
 
 func apiSentence(kind Kind, api smithy.APIError) string {
 	message := api.ErrorMessage()
@@ -63,7 +67,10 @@ func apiSentence(kind Kind, api smithy.APIError) string {
 		if kind == KindWebIdentity && strings.Contains(message, "AssumeRoleWithWebIdentity") {
 			return "the role may not be assumed with this service account: compare the role's trust policy (provider, sub, aud) with the token, and check that the role exists"
 		}
-		return "access denied"
+		if strings.Contains(message, "sts:AssumeRole") {
+			return "the role may not be assumed with these credentials: allow them sts:AssumeRole, and let the role's trust policy name them; check that the role exists"
+		}
+		return ""
 	case "InvalidClientTokenId", "InvalidAccessKeyId":
 		return "AWS does not know the access key: it was deleted, or belongs to another partition (China, GovCloud) or another store"
 	case "SignatureDoesNotMatch":
