@@ -93,14 +93,12 @@ func (o Options) file(variable, name string) string {
 	return filepath.Join(home, ".aws", name)
 }
 
-// sdk leaves everything to the SDK.
+// sdk leaves everything to the SDK, its HTTP client included: with one of ours
+// it refuses AWS_CA_BUNDLE.
 func (o Options) sdk(ctx context.Context) (*Source, error) {
 	options, err := o.loadOptions()
 	if err != nil {
 		return nil, err
-	}
-	if o.Client != nil {
-		options = append(options, config.WithHTTPClient(o.Client))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {

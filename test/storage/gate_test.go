@@ -25,7 +25,7 @@ type gateTests struct {
 }
 
 // prepare makes a bucket, lets the agent's role do there what the policy says,
-// and returns the seed's second file for it.
+// and returns the seed's second file for it, with sts_endpoint added.
 func (g *gateTests) prepare(policy func(bucket string) string) (name, yaml string) {
 	name = "gate-" + g.ns.next()
 	g.minio.CreateBucket(name)
@@ -33,7 +33,7 @@ func (g *gateTests) prepare(policy func(bucket string) string) (name, yaml strin
 		ARN: agentRole, Policy: policy(name), Subjects: []string{agentSubject},
 		Callers: []string{"arn:aws:iam::" + servers.GateAccount + ":user/" + g.minio.AccessKey()},
 	})
-	return name, smallParts(seedYAML(seedRole, name, g.gate.Endpoint(), "", "")) + "  sts_endpoint: " + g.gate.URL() + "\n"
+	return name, seedYAML(seedRole, name, g.gate.Endpoint(), "", "") + "  sts_endpoint: " + g.gate.URL() + "\n"
 }
 
 func (g *gateTests) root(t *testing.T, name string) bucket.Bucket {
@@ -62,11 +62,12 @@ func gateRows(t *testing.T, m *matrix, minio *servers.MinIO, issuer *servers.Iss
 	g.podIdentityRows(t)
 	g.instanceRows(t)
 	g.profileRows(t)
+	g.sdkRows(t)
 }
 
 func (g *gateTests) webIdentityRows(t *testing.T) {
 	g.m.login = "IRSA"
-	g.m.check(t, "the seed's file, verbatim; identity logged", func(t *testing.T) string {
+	g.m.check(t, "the seed's file, and `sts_endpoint`", func(t *testing.T) string {
 		_, yaml := g.prepare(seedPolicy)
 		b := open(t, yaml, g.pod(goodToken()))
 		works(t, b)
@@ -81,7 +82,7 @@ func (g *gateTests) webIdentityRows(t *testing.T) {
 		env := g.pod(goodToken())
 		buckettest.AcceptanceTest(t, func(t *testing.T) bucket.Bucket {
 			_, yaml := g.prepare(seedPolicy)
-			return open(t, yaml, env).Bucket
+			return open(t, smallParts(yaml), env).Bucket
 		})
 		return "passes"
 	})
@@ -133,7 +134,7 @@ func (g *gateTests) policyRows(t *testing.T) {
 		g.m.check(t, "the seed's policy less `"+c.action+"`", func(t *testing.T) string {
 			name, yaml := g.prepare(func(b string) string { return servers.PolicyWithout(seedPolicy(b), c.action) })
 			seed(t, g.root(t, name))
-			b := open(t, yaml, g.pod(token))
+			b := open(t, smallParts(yaml), g.pod(token))
 			checkDenied(t, operate(t, b, "new"), c.action, c.denied)
 			if c.action == "s3:ListBucket" { // then AWS does not say what is missing
 				_, err := b.Stat(t.Context(), "missing")
@@ -148,7 +149,7 @@ func (g *gateTests) policyRows(t *testing.T) {
 		name, yaml := g.prepare(func(b string) string { return servers.PolicyWithout(seedPolicy(b), "s3:PutObjectAcl") })
 		seed(t, g.root(t, name))
 		yaml = strings.Replace(yaml, "  put_user_metadata:\n      \"X-Amz-Acl\": \"bucket-owner-full-control\"\n", "", 1)
-		for op, err := range operate(t, open(t, yaml, g.pod(token)), "new") {
+		for op, err := range operate(t, open(t, smallParts(yaml), g.pod(token)), "new") {
 			t.Errorf("%s: %v", op, err)
 		}
 		return "works"
@@ -178,7 +179,7 @@ func (g *gateTests) podIdentityRows(t *testing.T) {
 	env := func(file string) map[string]string {
 		return map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": file}
 	}
-	g.m.check(t, "the seed's file, verbatim; the token file is rotated", func(t *testing.T) string {
+	g.m.check(t, "the seed's file, and `sts_endpoint`; the token file is rotated", func(t *testing.T) string {
 		_, yaml := g.prepare(seedPolicy)
 		file := g.issuer.WriteToken("", podToken)
 		b := open(t, yaml, env(file))
@@ -202,7 +203,7 @@ func (g *gateTests) podIdentityRows(t *testing.T) {
 func (g *gateTests) instanceRows(t *testing.T) {
 	g.m.login = "EC2 instance role (metadata: our double)"
 	const node = "arn:aws:iam::" + servers.GateAccount + ":role/eks-node-group"
-	g.m.check(t, "the seed's file, verbatim, in a pod", func(t *testing.T) string {
+	g.m.check(t, "the seed's file, and `sts_endpoint`, in a pod", func(t *testing.T) string {
 		name, yaml := g.prepare(seedPolicy)
 		g.gate.SetRole(servers.GateRole{ARN: node, Policy: seedPolicy(name)})
 		metadata := servers.StartInstanceMetadata(t, "eks-node-group", func() servers.Credentials {
@@ -256,6 +257,24 @@ func (g *gateTests) profileRows(t *testing.T) {
 			"AWS_CONFIG_FILE": writeFile(t, "config", "[profile fleet]\nregion = us-east-1\ncredential_process = cat "+writeFile(t, "keys.json", string(text))+"\n"),
 		}))
 		return "works"
+	})
+}
+
+func (g *gateTests) sdkRows(t *testing.T) {
+	g.m.login = "AWS SDK's default chain (`aws_sdk_auth`)"
+	g.m.check(t, "web identity, and `sts_endpoint`", func(t *testing.T) string {
+		_, yaml := g.prepare(seedPolicy)
+		for name, value := range g.pod(goodToken()) {
+			t.Setenv(name, value) // the SDK reads the environment of the process
+		}
+		t.Setenv("HOME", t.TempDir())
+		t.Setenv("AWS_CA_BUNDLE", servers.NewCA(t).File()) // the SDK reads it, and must not mind our client
+		b := open(t, yaml+"  aws_sdk_auth: true\n", nil)
+		works(t, b)
+		waitFor(t, "the identity", func() bool {
+			return strings.Contains(b.log.String(), "assumed-role/fleetcost-agent/fleetcost")
+		})
+		return "works; identity logged"
 	})
 }
 

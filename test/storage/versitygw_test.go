@@ -33,7 +33,7 @@ func versityRows(t *testing.T, m *matrix) {
 	root := func(t *testing.T, name string) bucket.Bucket { return open(t, v.ConfigYAML(name), nil).Bucket }
 
 	m.server, m.login = "versitygw", "static keys"
-	m.check(t, "the seed's file, verbatim", func(t *testing.T) string {
+	m.check(t, "the seed's file", func(t *testing.T) string {
 		works(t, open(t, seedYAML(seedKeys, prepare(seedPolicy), v.Endpoint(), user.AccessKey, user.SecretKey), nil))
 		return "works"
 	})
