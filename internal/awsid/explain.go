@@ -1,6 +1,7 @@
 package awsid
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,7 @@ func sentence(kind Kind, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && kind == KindWebIdentity:
 		return "the token file does not exist: annotate the service account with eks.amazonaws.com/role-arn and restart the pod"
-	case errors.Is(err, fs.ErrNotExist):
+	case kind == KindContainer && strings.Contains(err.Error(), "no such file or directory"): // the SDK keeps the text alone
 		return "the token file does not exist: restart the pod, so that the token is mounted"
 	case errors.Is(err, fs.ErrPermission):
 		return "the token file may not be read by this process: set the pod's securityContext.fsGroup"
@@ -37,6 +38,8 @@ func sentence(kind Kind, err error) string {
 		return "no credentials of any kind: no other source is configured, and the instance metadata service gives no role; give the pod a role (IRSA or Pod Identity), or set keys"
 	case kind == KindContainer && unreachable(err):
 		return "the container credentials endpoint does not answer: is the eks-pod-identity-agent add-on running on this node, and does NO_PROXY hold its address?"
+	case untrusted(err):
+		return "the certificate of STS is not trusted: set AWS_CA_BUNDLE, or, with sts_endpoint, http_config.tls_config.ca_file"
 	case unreachable(err):
 		return "the service cannot be reached: check egress, DNS, or a VPC endpoint for STS"
 	default:
@@ -80,6 +83,12 @@ func apiSentence(kind Kind, api smithy.APIError) string {
 	default:
 		return ""
 	}
+}
+
+// untrusted tells a certificate of an authority that this machine does not know.
+func untrusted(err error) bool {
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &authority)
 }
 
 // unreachable tells an error of the network from an answer.
