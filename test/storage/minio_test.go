@@ -110,6 +110,12 @@ func minioWebIdentityRows(t *testing.T, m *matrix, minio *servers.MinIO, issuer 
 		works(t, open(t, prepare(), env(issuer.WriteToken("", token(time.Hour)))))
 		return "works"
 	})
+	m.check(t, "identity", func(t *testing.T) string {
+		b := open(t, prepare(), env(issuer.WriteToken("", token(time.Hour))))
+		works(t, b)
+		waitFor(t, "the answer", func() bool { return strings.Contains(b.log.String(), "the store has no identity service") })
+		return "the server has no `GetCallerIdentity`; the log says so"
+	})
 	m.check(t, "the token file is rotated", func(t *testing.T) string {
 		const life = 3 * time.Second
 		file := issuer.WriteToken("", token(life))
