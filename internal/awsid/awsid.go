@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Kind names a way to get credentials.
@@ -36,6 +37,10 @@ type Options struct {
 	// STSEndpoint replaces the address of STS: a URL, or a host for https.
 	STSEndpoint string
 
+	// StoreEndpoint is the host that the credentials are for, "" for AWS. AWS's
+	// STS is not asked whose the keys of another store are.
+	StoreEndpoint string
+
 	// UseSDK leaves the choice to the AWS SDK, which reads the environment of
 	// the process itself.
 	UseSDK bool
@@ -62,6 +67,10 @@ type Source struct {
 	kind   Kind
 	detail string
 	cache  *aws.CredentialsCache
+
+	role, tokenFile string      // of web identity
+	region          string      // of the profile; "" where Options.region holds
+	sts             *sts.Client // to ask for the identity; nil when nobody is to be asked
 }
 
 // refreshBefore is how long before their end credentials are replaced.
@@ -78,9 +87,12 @@ func newSource(kind Kind, detail string, provider aws.CredentialsProvider) *Sour
 	}
 }
 
-// guarded turns a panic of a provider into an error. The SDK's web identity
-// provider dereferences parts of the answer without looking, so an endpoint
-// that is no STS (a proxy's page with status 200) would end the process.
+// guarded turns a panic of a provider into an error. The SDK takes an answer of
+// status 200 with an empty body for a success without content, and its web
+// identity provider dereferences what is not there. So an endpoint that is no
+// STS (a proxy, a server on its way down) would end the process; and because
+// the cache fetches in a goroutine of its own that outlives the caller, it would
+// do so even where the caller has given up.
 type guarded struct{ aws.CredentialsProvider }
 
 // Retrieve implements aws.CredentialsProvider.
@@ -109,7 +121,7 @@ func (s *Source) Retrieve(ctx context.Context) (Credentials, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
 		}
-		return Credentials{}, fmt.Errorf("get credentials from %s: %w", s, err)
+		return Credentials{}, fmt.Errorf("get credentials from %s: %w", s, explain(s.kind, err))
 	}
 	c := Credentials{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken}
 	if v.CanExpire {

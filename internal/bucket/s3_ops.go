@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -81,6 +82,7 @@ func (s *s3Bucket) do(ctx context.Context, action, key string, call func() error
 		err := ctx.Err()
 		if err == nil {
 			err = call()
+			s.who.say()
 		}
 		if err == nil {
 			return nil
@@ -186,9 +188,17 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 	if err := validatePrefix(prefix); err != nil {
 		return s.invalid("ListBucket", prefix, err)
 	}
+	if after != "" && !strings.HasPrefix(after, prefix) {
+		// Stores differ in what they make of a start outside the prefix.
+		if after > prefix {
+			return ctx.Err() // it lies behind all that begins with the prefix
+		}
+		after = ""
+	}
 	tries := s.attempts()
 	for {
 		last, final, err := s.listFrom(ctx, prefix, after, fn)
+		s.who.say()
 		if final != nil || err == nil {
 			return final
 		}
