@@ -161,4 +161,8 @@ type ParseOptions struct {
 	// LenientUnknown turns unknown keys into warnings, for files taken over
 	// from products that ignore them.
 	LenientUnknown bool
+
+	// Getenv looks up what ${NAME} in a secret refers to. Without it every
+	// reference is an error.
+	Getenv func(string) string
 }

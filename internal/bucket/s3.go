@@ -148,6 +148,9 @@ func (p *provider) RetrieveWithCredContext(cc *credentials.CredContext) (credent
 	if err != nil {
 		return credentials.Value{}, &credentialsError{err}
 	}
+	if p.signature == credentials.SignatureV2 && c.SessionToken != "" {
+		return credentials.Value{}, &credentialsError{fmt.Errorf("%s gives temporary keys with a session token, which signature_version2 cannot carry: remove signature_version2", p.source)}
+	}
 	return credentials.Value{
 		AccessKeyID:     c.AccessKeyID,
 		SecretAccessKey: c.SecretAccessKey,
@@ -182,10 +185,6 @@ func (s *s3Bucket) Capabilities(ctx context.Context) (Capabilities, error) {
 	}
 	s.caps = &Capabilities{ConditionalPut: conditional}
 	return *s.caps, nil
-}
-
-func isAmazonHost(host string) bool {
-	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }
 
 // probe writes one object three times: created, created again, and updated from
