@@ -25,6 +25,7 @@ type s3Bucket struct {
 	source    *awsid.Source
 	transport *s3Transport
 	sse       encrypt.ServerSide // nil without sse_config
+	sums      *sums
 	logger    *slog.Logger
 	wait      func(ctx context.Context, d time.Duration) error
 
@@ -72,6 +73,9 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	}
 	client.SetAppInfo("fleetcost", "1")
 	client.SetS3EnableDualstack(!cfg.DisableDualstack)
+	if cfg.Trace && !deps.Logger.Enabled(ctx, slog.LevelDebug) {
+		deps.Logger.Info("trace.enable is set: requests are logged at debug level, which is off; --log-level debug shows them")
+	}
 	deps.Logger.Info("opened S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
 	return &s3Bucket{
 		cfg:       cfg,
@@ -79,6 +83,7 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 		source:    source,
 		transport: transport,
 		sse:       sse,
+		sums:      newSums(deps.Logger),
 		logger:    deps.Logger,
 		wait:      sleep,
 	}, nil

@@ -50,9 +50,6 @@ func (d *decoder) signatureContradictions(c *S3Config) {
 	if c.AWSSDKAuth && !isAmazonHost(c.Endpoint) {
 		d.warn("config.aws_sdk_auth", "signs with this machine's AWS identity, and %s is not Amazon's: is access_key missing?", c.Endpoint)
 	}
-	if c.STSEndpoint != "" && c.AccessKey != "" {
-		d.warn("config.sts_endpoint", "has no effect: keys of the file need no STS")
-	}
 }
 
 // plainContradictions looks at what plain HTTP makes void. With sts_endpoint

@@ -18,8 +18,15 @@ import (
 const (
 	backoffFirst   = 200 * time.Millisecond
 	backoffMost    = 10 * time.Second
-	backoffJitter  = 0.9 // thousands of agents must not come back in step
+	backoffJitter  = 1 // full: thousands of agents must not come back in step
 	cleanupTimeout = 30 * time.Second
+	// patience is the longest wait that a store may ask for by Retry-After. Beyond
+	// it the call ends; whoever made it comes back by its own schedule.
+	patience = time.Minute
+	// timeoutRetries bounds the retries of requests that got no answer in time:
+	// one, on another connection. Each costs a whole response_header_timeout, and
+	// max_retries of them would keep a caller for many minutes.
+	timeoutRetries = 1
 )
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -46,16 +53,18 @@ func newBackoff() *backoff.ExponentialBackOff {
 
 // attempts decides how often one request is tried.
 type attempts struct {
-	bucket *s3Bucket
-	waits  *backoff.ExponentialBackOff
-	made   int
+	bucket   *s3Bucket
+	waits    *backoff.ExponentialBackOff
+	made     int
+	timeouts int
 }
 
 func (s *s3Bucket) attempts() *attempts { return &attempts{bucket: s, waits: newBackoff()} }
 
 // again waits and returns nil when another attempt is due; otherwise it returns
-// the error to give to the caller.
-func (a *attempts) again(ctx context.Context, e *OpError) error {
+// the error to give to the caller. retryAfter is what the store asked for, 0 for
+// nothing.
+func (a *attempts) again(ctx context.Context, e *OpError, retryAfter time.Duration) error {
 	a.made++
 	if ctx.Err() != nil || !e.retryable() {
 		return e
@@ -63,29 +72,39 @@ func (a *attempts) again(ctx context.Context, e *OpError) error {
 	if e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException" {
 		a.bucket.source.Invalidate()
 	}
-	if a.made > a.bucket.cfg.MaxRetries {
+	var timeout *timeoutError
+	if errors.As(e.Err, &timeout) {
+		a.timeouts++
+	}
+	switch {
+	case retryAfter > patience:
+		e.Err = fmt.Errorf("the store asks to come back in %s: %w", retryAfter, e.Err)
+		return e
+	case a.made > a.bucket.cfg.MaxRetries || a.timeouts > timeoutRetries:
 		e.Err = fmt.Errorf("after %d attempts: %w", a.made, e.Err)
 		return e
 	}
-	if err := a.bucket.wait(ctx, a.waits.NextBackOff()); err != nil {
+	// Whatever the store asks all its clients for, each adds a wait of its own.
+	if err := a.bucket.wait(ctx, retryAfter+a.waits.NextBackOff()); err != nil {
 		return &OpError{Action: e.Action, Bucket: e.Bucket, Key: e.Key, Err: err}
 	}
 	return nil
 }
 
 // do runs one request, again while its error is worth it. call returns the raw
-// error of minio-go.
-func (s *s3Bucket) do(ctx context.Context, action, key string, call func() error) error {
+// error of minio-go; its context is ctx and carries what the transport notes.
+func (s *s3Bucket) do(ctx context.Context, action, key string, call func(context.Context) error) error {
 	tries := s.attempts()
 	for {
+		noted := &answerNotes{}
 		err := ctx.Err()
 		if err == nil {
-			err = call()
+			err = call(withNotes(ctx, noted))
 		}
 		if err == nil {
 			return nil
 		}
-		if err := tries.again(ctx, s.fail(ctx, action, key, err)); err != nil {
+		if err := tries.again(ctx, s.fail(ctx, action, key, err), noted.retryAfter()); err != nil {
 			return err
 		}
 	}
@@ -108,35 +127,54 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 	if err := ValidateKey(key); err != nil {
 		return nil, Object{}, s.invalid("GetObject", key, err)
 	}
-	// The body outlives this call, so its end is tied to the reader's.
-	readCtx, cancel := context.WithCancel(ctx)
 	var body io.ReadCloser
 	var o Object
-	err := s.do(ctx, "GetObject", key, func() error {
-		b, info, header, err := s.core.GetObject(readCtx, s.cfg.Bucket, key, minio.GetObjectOptions{ServerSideEncryption: s.readSSE()})
+	var expected *sum
+	var stop context.CancelFunc
+	err := s.do(ctx, "GetObject", key, func(ctx context.Context) error {
+		// The body outlives this call: its end is tied to the reader's.
+		ctx, cancel := context.WithCancel(ctx)
+		b, info, header, err := s.core.GetObject(ctx, s.cfg.Bucket, key, s.getOptions())
 		if err != nil {
+			cancel()
 			return err
 		}
 		if info.Size < 0 {
 			_ = b.Close()
+			cancel()
 			return errors.New("the answer has no Content-Length")
 		}
-		body, o = b, objectOf(key, info, header)
+		body, o, expected, stop = b, objectOf(key, info, header), s.sums.expect(header), cancel
 		return nil
 	})
 	if err != nil {
-		cancel()
 		return nil, Object{}, err
 	}
-	return &exactReader{
+	r := &exactReader{
 		ctx:  ctx,
 		body: body,
 		left: o.Size,
-		stop: cancel,
+		stop: stop,
 		fail: func(kind, err error) error {
 			return &OpError{Action: "s3:GetObject", Bucket: s.cfg.Bucket, Key: key, Kind: kind, Err: err}
 		},
-	}, o, nil
+	}
+	if expected != nil {
+		r.seen = expected.hash
+		r.judge = func() error { return s.sums.judge(key, o.ETag, expected) }
+	}
+	return r, o, nil
+}
+
+// getOptions asks for the object's checksum too, of stores that know S3's
+// current signature. Google's S3 dialect takes no headers of Amazon's that it
+// does not know.
+func (s *s3Bucket) getOptions() minio.GetObjectOptions {
+	o := minio.GetObjectOptions{ServerSideEncryption: s.readSSE()}
+	if !s.cfg.SignatureV2 && !isGoogleHost(s.cfg.Endpoint) {
+		o.Set("X-Amz-Checksum-Mode", "ENABLED")
+	}
+	return o
 }
 
 func objectOf(key string, info minio.ObjectInfo, header http.Header) Object {
@@ -155,7 +193,7 @@ func (s *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 		return Object{}, s.invalid("HeadObject", key, err)
 	}
 	var o Object
-	err := s.do(ctx, "HeadObject", key, func() error {
+	err := s.do(ctx, "HeadObject", key, func(ctx context.Context) error {
 		info, err := s.core.StatObject(ctx, s.cfg.Bucket, key, minio.StatObjectOptions{ServerSideEncryption: s.readSSE()})
 		o = objectOf(key, info, info.Metadata)
 		return err
@@ -171,7 +209,7 @@ func (s *s3Bucket) Delete(ctx context.Context, key string) error {
 	if err := ValidateKey(key); err != nil {
 		return s.invalid("DeleteObject", key, err)
 	}
-	err := s.do(ctx, "DeleteObject", key, func() error {
+	err := s.do(ctx, "DeleteObject", key, func(ctx context.Context) error {
 		return s.core.RemoveObject(ctx, s.cfg.Bucket, key, minio.RemoveObjectOptions{})
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -188,7 +226,8 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 	}
 	tries := s.attempts()
 	for {
-		last, final, err := s.listFrom(ctx, prefix, after, fn)
+		noted := &answerNotes{}
+		last, final, err := s.listFrom(withNotes(ctx, noted), prefix, after, fn)
 		if final != nil || err == nil {
 			return final
 		}
@@ -196,7 +235,7 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 			tries = s.attempts() // progress earns a fresh set of attempts
 		}
 		after = last
-		if err := tries.again(ctx, s.fail(ctx, "ListBucket", prefix, err)); err != nil {
+		if err := tries.again(ctx, s.fail(ctx, "ListBucket", prefix, err), noted.retryAfter()); err != nil {
 			return err
 		}
 	}

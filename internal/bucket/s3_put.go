@@ -91,7 +91,7 @@ func (s *s3Bucket) putSingle(ctx context.Context, key string, body io.ReadSeeker
 	opts := s.putOptions()
 	setCondition(&opts, cond)
 	var info minio.UploadInfo
-	err = s.do(ctx, "PutObject", key, func() error {
+	err = s.do(ctx, "PutObject", key, func(ctx context.Context) error {
 		// section hides Close: minio-go would close a file that we read again.
 		reader, err := newSection(body, 0, size)
 		if err != nil {
@@ -100,6 +100,9 @@ func (s *s3Bucket) putSingle(ctx context.Context, key string, body io.ReadSeeker
 		info, err = s.core.PutObject(ctx, s.cfg.Bucket, key, reader, size, sum, "", opts)
 		return err
 	})
+	if err == nil && s.sse == nil {
+		s.sums.learn(info.ETag, sum)
+	}
 	return info, err
 }
 
@@ -120,7 +123,7 @@ func (s *s3Bucket) md5Of(body io.ReadSeeker) (string, error) {
 
 func (s *s3Bucket) putMultipart(ctx context.Context, key string, body io.ReadSeeker, size int64, cond Condition) (minio.UploadInfo, error) {
 	var id string
-	err := s.do(ctx, "PutObject", key, func() (err error) {
+	err := s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
 		id, err = s.core.NewMultipartUpload(ctx, s.cfg.Bucket, key, s.putOptions())
 		return err
 	})
@@ -155,7 +158,7 @@ func (s *s3Bucket) putParts(ctx context.Context, key, id string, body io.ReadSee
 	opts := minio.PutObjectOptions{ServerSideEncryption: s.readSSE()}
 	setCondition(&opts, cond)
 	var info minio.UploadInfo
-	err := s.do(ctx, "PutObject", key, func() (err error) {
+	err := s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
 		info, err = s.core.CompleteMultipartUpload(ctx, s.cfg.Bucket, key, id, parts, opts)
 		return err
 	})
@@ -181,7 +184,7 @@ func (s *s3Bucket) putPart(ctx context.Context, key, id string, number int, body
 		return minio.ObjectPart{}, s.invalid("PutObject", key, err)
 	}
 	var part minio.ObjectPart
-	err = s.do(ctx, "PutObject", key, func() (err error) {
+	err = s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
 		if _, err := section.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
@@ -197,7 +200,7 @@ func (s *s3Bucket) putPart(ctx context.Context, key, id string, number int, body
 func (s *s3Bucket) abort(ctx context.Context, key, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	err := s.do(ctx, "AbortMultipartUpload", key, func() error {
+	err := s.do(ctx, "AbortMultipartUpload", key, func(ctx context.Context) error {
 		return s.core.AbortMultipartUpload(ctx, s.cfg.Bucket, key, id)
 	})
 	if err != nil && !s.completed(err) {

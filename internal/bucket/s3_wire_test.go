@@ -2,7 +2,6 @@ package bucket_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -231,93 +230,6 @@ func TestS3Headers(t *testing.T) {
 	}
 }
 
-func TestS3SignatureV2(t *testing.T) {
-	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) { ok(w, "") })
-	b, _ := v.open(t, "  signature_version2: true\n")
-	if _, err := put(t.Context(), b, "k", "x", bucket.Condition{}); err != nil {
-		t.Fatal(err)
-	}
-	if auth := v.requests[0].Header.Get("Authorization"); !strings.HasPrefix(auth, "AWS AKIAIOSFODNN7EXAMPLE:") {
-		t.Errorf("not version 2: %s", auth)
-	}
-}
-
-// TestS3GzipStaysGzip: an object stored with Content-Encoding comes as stored.
-func TestS3GzipStaysGzip(t *testing.T) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, _ = z.Write([]byte("plain"))
-	_ = z.Close()
-	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		w.Header().Set("Content-Encoding", "gzip")
-		ok(w, packed.String())
-	})
-	b, _ := v.open(t, "")
-	if got := buckettest.Get(t, b, "k"); !bytes.Equal(got, packed.Bytes()) {
-		t.Errorf("got %q", got)
-	}
-	if got := v.requests[0].Header.Get("Accept-Encoding"); got != "" && got != "identity" {
-		t.Errorf("asked for %q", got)
-	}
-}
-
-func TestS3Trace(t *testing.T) {
-	v := newWire(t, func(w http.ResponseWriter, r *http.Request, _ int) {
-		w.Header().Set("X-Amz-Request-Id", "REQ7")
-		ok(w, "")
-	})
-	cfg, _, err := bucket.ParseConfig("f.yaml", []byte(v.yaml("  session_token: token-of-the-test\n  trace: {enable: true}\n")), bucket.ParseOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	b, err := bucket.Open(t.Context(), cfg, bucket.Deps{
-		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: time.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := put(t.Context(), b, "a/k", "x", bucket.Condition{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"method=PUT", "key=/fleet/a/k", "status=200", "request_id=REQ7", "duration=", "host=127.0.0.1"} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the trace lacks %s:\n%s", want, &log)
-		}
-	}
-	for _, secret := range []string{"secret-of-the-test", "token-of-the-test", "Signature", "AKIAIOSFODNN7EXAMPLE"} {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("the trace shows %s:\n%s", secret, &log)
-		}
-	}
-	if v.requests[0].Header.Get("X-Amz-Security-Token") != "token-of-the-test" {
-		t.Error("the session token was not sent")
-	}
-}
-
-// TestS3Deadline: a store that never answers is given up on, and said so.
-func TestS3Deadline(t *testing.T) {
-	release := make(chan struct{})
-	v := newWire(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
-	defer close(release)
-	b, _ := v.open(t, "  max_retries: 1\n  http_config: {response_header_timeout: 50ms}\n")
-	_, err := b.Stat(t.Context(), "k")
-	if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), "no answer within 50ms") {
-		t.Errorf("got %v", err)
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		t.Errorf("our own deadline looks like the caller's: %v", err)
-	}
-	if v.count() != 2 {
-		t.Errorf("%d requests, want 2", v.count())
-	}
-}
-
 func page(truncated bool, keys ...string) string {
 	var b strings.Builder
 	b.WriteString(`<ListBucketResult><Name>fleet</Name>`)
@@ -457,32 +369,6 @@ func TestS3TLSMistakes(t *testing.T) {
 				t.Errorf("got %v, want it to say %q", err, c.want)
 			}
 		})
-	}
-}
-
-// TestS3CredentialsReason: why credentials cannot be had is what the caller
-// reads, not "Access Denied" of an anonymous request.
-func TestS3CredentialsReason(t *testing.T) {
-	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) { s3Error(w, 403, "AccessDenied") })
-	text := strings.NewReplacer("  access_key: AKIAIOSFODNN7EXAMPLE\n", "", "  secret_key: secret-of-the-test\n", "").Replace(v.yaml(""))
-	cfg, _, err := bucket.ParseConfig("f.yaml", []byte(text), bucket.ParseOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/fleet", "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such/token"}
-	b, err := bucket.Open(t.Context(), cfg, bucket.Deps{
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Getenv: func(k string) string { return env[k] },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.Stat(t.Context(), "k")
-	if !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), "role arn:aws:iam::1:role/fleet with token file /no/such/token") ||
-		!strings.Contains(err.Error(), "no such file") {
-		t.Errorf("got %v", err)
-	}
-	if v.count() != 0 {
-		t.Errorf("%d anonymous requests", v.count())
 	}
 }
 
