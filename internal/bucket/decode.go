@@ -29,6 +29,7 @@ type decoder struct {
 	warnings []Warning
 	anchors  map[string]ast.Node
 	places   map[string]*token.Position // of the values of keys that were set
+	offered  map[string]bool            // every key that was looked for, for the test that audits them; nil for none
 }
 
 // fields maps the keys of one mapping to what reads their values.
@@ -123,6 +124,11 @@ func (d *decoder) mapping(n ast.Node, path string, known fields) {
 	default:
 		d.problemAt(n.GetToken().Position, path, "must hold keys and values, found %s", describe(n))
 		return
+	}
+	if d.offered != nil {
+		for key := range known {
+			d.offered[strings.TrimPrefix(path+"."+key, ".")] = true
+		}
 	}
 	seen := map[string]int{}
 	for _, kv := range values {

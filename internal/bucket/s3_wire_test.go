@@ -106,6 +106,7 @@ func TestS3Errors(t *testing.T) {
 		{"SlowDown", 503, bucket.ErrThrottled, "after 3 attempts", 3},
 		{"TooMany", 429, bucket.ErrThrottled, "", 3},
 		{"InternalError", 500, bucket.ErrUnavailable, "", 3},
+		{"RequestTimeout", 400, bucket.ErrUnavailable, "", 3},
 		{"BadGateway", 502, bucket.ErrUnavailable, "", 3},
 		{"NotImplemented", 501, nil, "NotImplemented", 1},
 		{"AccessControlListNotSupported", 400, nil, "remove X-Amz-Acl", 1},
