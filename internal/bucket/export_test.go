@@ -57,3 +57,6 @@ func OfferedKeys(data []byte) []string {
 
 // CRC64 is the CRC64NVME checksum of a text as S3 writes it.
 func CRC64(s string) string { return minio.ChecksumCRC64NVME.EncodeToString([]byte(s)) }
+
+// Location tells where the data of a configuration lives.
+func Location(c Config) string { return c.location() }
