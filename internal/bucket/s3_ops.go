@@ -62,9 +62,9 @@ type attempts struct {
 func (s *s3Bucket) attempts() *attempts { return &attempts{bucket: s, waits: newBackoff()} }
 
 // again waits and returns nil when another attempt is due; otherwise it returns
-// the error to give to the caller. retryAfter is what the store asked for, 0 for
-// nothing.
-func (a *attempts) again(ctx context.Context, e *OpError, retryAfter time.Duration) error {
+// the error to give to the caller.
+func (a *attempts) again(ctx context.Context, e *OpError) error {
+	retryAfter := takeRetryAfter(ctx)
 	a.made++
 	if ctx.Err() != nil || !e.retryable() {
 		return e
@@ -92,19 +92,18 @@ func (a *attempts) again(ctx context.Context, e *OpError, retryAfter time.Durati
 }
 
 // do runs one request, again while its error is worth it. call returns the raw
-// error of minio-go; its context is ctx and carries what the transport notes.
-func (s *s3Bucket) do(ctx context.Context, action, key string, call func(context.Context) error) error {
+// error of minio-go.
+func (s *s3Bucket) do(ctx context.Context, action, key string, call func() error) error {
 	tries := s.attempts()
 	for {
-		noted := &answerNotes{}
 		err := ctx.Err()
 		if err == nil {
-			err = call(withNotes(ctx, noted))
+			err = call()
 		}
 		if err == nil {
 			return nil
 		}
-		if err := tries.again(ctx, s.fail(ctx, action, key, err), noted.retryAfter()); err != nil {
+		if err := tries.again(ctx, s.fail(ctx, action, key, err)); err != nil {
 			return err
 		}
 	}
@@ -131,7 +130,8 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 	var o Object
 	var expected *sum
 	var stop context.CancelFunc
-	err := s.do(ctx, "GetObject", key, func(ctx context.Context) error {
+	ctx = withNotes(ctx)
+	err := s.do(ctx, "GetObject", key, func() error {
 		// The body outlives this call: its end is tied to the reader's.
 		ctx, cancel := context.WithCancel(ctx)
 		b, info, header, err := s.core.GetObject(ctx, s.cfg.Bucket, key, s.getOptions())
@@ -193,7 +193,8 @@ func (s *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 		return Object{}, s.invalid("HeadObject", key, err)
 	}
 	var o Object
-	err := s.do(ctx, "HeadObject", key, func(ctx context.Context) error {
+	ctx = withNotes(ctx)
+	err := s.do(ctx, "HeadObject", key, func() error {
 		info, err := s.core.StatObject(ctx, s.cfg.Bucket, key, minio.StatObjectOptions{ServerSideEncryption: s.readSSE()})
 		o = objectOf(key, info, info.Metadata)
 		return err
@@ -209,7 +210,8 @@ func (s *s3Bucket) Delete(ctx context.Context, key string) error {
 	if err := ValidateKey(key); err != nil {
 		return s.invalid("DeleteObject", key, err)
 	}
-	err := s.do(ctx, "DeleteObject", key, func(ctx context.Context) error {
+	ctx = withNotes(ctx)
+	err := s.do(ctx, "DeleteObject", key, func() error {
 		return s.core.RemoveObject(ctx, s.cfg.Bucket, key, minio.RemoveObjectOptions{})
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -224,10 +226,10 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 	if err := validatePrefix(prefix); err != nil {
 		return s.invalid("ListBucket", prefix, err)
 	}
+	ctx = withNotes(ctx)
 	tries := s.attempts()
 	for {
-		noted := &answerNotes{}
-		last, final, err := s.listFrom(withNotes(ctx, noted), prefix, after, fn)
+		last, final, err := s.listFrom(ctx, prefix, after, fn)
 		if final != nil || err == nil {
 			return final
 		}
@@ -235,7 +237,7 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 			tries = s.attempts() // progress earns a fresh set of attempts
 		}
 		after = last
-		if err := tries.again(ctx, s.fail(ctx, "ListBucket", prefix, err), noted.retryAfter()); err != nil {
+		if err := tries.again(ctx, s.fail(ctx, "ListBucket", prefix, err)); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ func (s *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size
 	if err := checkBody(body, size); err != nil {
 		return Object{}, s.invalid(action, key, err)
 	}
+	ctx = withNotes(ctx)
 	var info minio.UploadInfo
 	var err error
 	switch {
@@ -91,7 +92,7 @@ func (s *s3Bucket) putSingle(ctx context.Context, key string, body io.ReadSeeker
 	opts := s.putOptions()
 	setCondition(&opts, cond)
 	var info minio.UploadInfo
-	err = s.do(ctx, "PutObject", key, func(ctx context.Context) error {
+	err = s.do(ctx, "PutObject", key, func() error {
 		// section hides Close: minio-go would close a file that we read again.
 		reader, err := newSection(body, 0, size)
 		if err != nil {
@@ -123,7 +124,7 @@ func (s *s3Bucket) md5Of(body io.ReadSeeker) (string, error) {
 
 func (s *s3Bucket) putMultipart(ctx context.Context, key string, body io.ReadSeeker, size int64, cond Condition) (minio.UploadInfo, error) {
 	var id string
-	err := s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
+	err := s.do(ctx, "PutObject", key, func() (err error) {
 		id, err = s.core.NewMultipartUpload(ctx, s.cfg.Bucket, key, s.putOptions())
 		return err
 	})
@@ -158,7 +159,7 @@ func (s *s3Bucket) putParts(ctx context.Context, key, id string, body io.ReadSee
 	opts := minio.PutObjectOptions{ServerSideEncryption: s.readSSE()}
 	setCondition(&opts, cond)
 	var info minio.UploadInfo
-	err := s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
+	err := s.do(ctx, "PutObject", key, func() (err error) {
 		info, err = s.core.CompleteMultipartUpload(ctx, s.cfg.Bucket, key, id, parts, opts)
 		return err
 	})
@@ -184,7 +185,7 @@ func (s *s3Bucket) putPart(ctx context.Context, key, id string, number int, body
 		return minio.ObjectPart{}, s.invalid("PutObject", key, err)
 	}
 	var part minio.ObjectPart
-	err = s.do(ctx, "PutObject", key, func(ctx context.Context) (err error) {
+	err = s.do(ctx, "PutObject", key, func() (err error) {
 		if _, err := section.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func (s *s3Bucket) putPart(ctx context.Context, key, id string, number int, body
 func (s *s3Bucket) abort(ctx context.Context, key, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	err := s.do(ctx, "AbortMultipartUpload", key, func(ctx context.Context) error {
+	err := s.do(ctx, "AbortMultipartUpload", key, func() error {
 		return s.core.AbortMultipartUpload(ctx, s.cfg.Bucket, key, id)
 	})
 	if err != nil && !s.completed(err) {
