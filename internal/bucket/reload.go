@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	defaultReloadEvery = 10 * time.Second
+	defaultReloadEvery = 5 * time.Second
 	// settleShare of the time between two looks is how long a changed file must
 	// stay the same before it is read: whoever overwrites a file in place may be
 	// halfway.
@@ -31,7 +31,7 @@ const (
 type Source struct {
 	Path  string
 	Parse ParseOptions
-	Every time.Duration // between two looks at the file; 0 means 10 s
+	Every time.Duration // between two looks at the file; 0 means 5 s
 }
 
 // Read parses the file.

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -455,6 +456,43 @@ func TestBucketAwayAtStart(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// A storage config that becomes wrong is told of by /readyz; the server goes on
+// with the one before.
+func TestStorageConfigIsFollowed(t *testing.T) {
+	readOnly(t) // fills the directory
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	text := fmt.Sprintf("type: FILESYSTEM\nconfig:\n  directory: %q\n", shared.dir)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	cfg := config(nil, t.TempDir())
+	cfg.Bucket, cfg.StorageConfig = nil, file
+	s := start(t, cfg)
+	wait := func(what string, ok func(body string) bool) {
+		t.Helper()
+		var body []byte
+		var status int
+		for range 600 {
+			if status, body = s.get("/readyz"); status == http.StatusOK && ok(string(body)) {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("never: %s; /readyz says %d %s", what, status, body)
+	}
+	write(strings.Replace(text, shared.dir, t.TempDir(), 1))
+	wait("another directory is refused", func(body string) bool {
+		return strings.Contains(body, "storageConfigRefused") && strings.Contains(body, "restart the program")
+	})
+	write(text)
+	wait("it is right again", func(body string) bool { return !strings.Contains(body, "storageConfigRefused") })
+	s.stop()
 }
 
 // away is a bucket that cannot be listed while an error is set.
