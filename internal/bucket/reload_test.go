@@ -221,10 +221,10 @@ func TestReloadElsewhere(t *testing.T) {
 		must(t, os.WriteFile(path, []byte(v.yaml("")), 0o600))
 		eventually(t, "the first version is back", func() bool { return b.Refused() == nil })
 		must(t, os.WriteFile(path, []byte(text), 0o600))
-		eventually(t, "another "+name+" is refused", func() bool { return b.Refused() != nil })
-		if got := b.Refused().Error(); !strings.Contains(got, "restart the program") {
-			t.Errorf("%s: %s", name, got)
-		}
+		// It may be seen half written first, and refused for that.
+		eventually(t, "another "+name+" is refused", func() bool {
+			return b.Refused() != nil && strings.Contains(b.Refused().Error(), "restart the program")
+		})
 		if b.String() != "s3://fleet" {
 			t.Errorf("%s: the bucket is %s", name, b)
 		}
@@ -268,10 +268,10 @@ func TestReloadTriesCredentials(t *testing.T) {
 
 	early := strings.NewReplacer(gateway.SecretKey(), "newcomers-secret", gateway.AccessKey(), "newcomer").Replace(right)
 	must(t, os.WriteFile(path, []byte(early), 0o600))
-	eventually(t, "unknown keys are refused", func() bool { return b.Refused() != nil })
-	if err := b.Refused(); !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), "while the version before works") {
-		t.Errorf("refused: %v", err)
-	}
+	eventually(t, "unknown keys are refused", func() bool {
+		err := b.Refused()
+		return errors.Is(err, bucket.ErrCredentials) && strings.Contains(err.Error(), "while the version before works")
+	})
 	buckettest.Put(t, b, "k", []byte("meanwhile"))
 	gateway.Admin("create-user", "--access", "newcomer", "--secret", "newcomers-secret", "--role", "admin")
 	eventually(t, "the keys are accepted once the store knows them", func() bool { return b.Refused() == nil })
@@ -281,8 +281,9 @@ func TestReloadTriesCredentials(t *testing.T) {
 
 	// While the store is away nothing can be tried: the file is believed.
 	gateway.Stop()
+	before := strings.Count(b.log.String(), "the new version is in force")
 	must(t, os.WriteFile(path, []byte(right), 0o600))
-	eventually(t, "the file is believed", func() bool { return strings.Count(b.log.String(), "the new version is in force") == 2 })
+	eventually(t, "the file is believed", func() bool { return strings.Count(b.log.String(), "the new version is in force") > before })
 	gateway.Restart()
 	buckettest.Put(t, b, "k", []byte("after"))
 }
@@ -308,10 +309,9 @@ func TestReloadCertificates(t *testing.T) {
 
 	// A CA that does not fit the server is refused while the one before works.
 	copyFile(t, second.CAFile(), ca)
-	eventually(t, "a wrong CA is refused", func() bool { return b.Refused() != nil })
-	if got := b.Refused().Error(); !strings.Contains(got, "the store's certificate is not trusted") {
-		t.Errorf("refused: %s", got)
-	}
+	eventually(t, "a wrong CA is refused", func() bool {
+		return b.Refused() != nil && strings.Contains(b.Refused().Error(), "the store's certificate is not trusted")
+	})
 	putX(t, b)
 	// The server changes: the new CA is tried again and fits.
 	current.Store(second.ServerTLS("127.0.0.1"))
@@ -371,7 +371,8 @@ func TestReloadInUse(t *testing.T) {
 	held, _, err := b.Get(t.Context(), "k") // read only after many versions
 	must(t, err)
 	for i := range 8 {
-		must(t, os.WriteFile(path, []byte(v.yaml(fmt.Sprintf("  session_token: t%d\n", i))), 0o600))
+		must(t, os.WriteFile(path+".new", []byte(v.yaml(fmt.Sprintf("  session_token: t%d\n", i))), 0o600))
+		must(t, os.Rename(path+".new", path))
 		eventually(t, "another version is in force", func() bool {
 			return strings.Count(b.log.String(), "the new version is in force") == i+1
 		})

@@ -294,3 +294,78 @@ func (b *brokenBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// TestS3GetResumes: a download goes on where its connection broke, as long as
+// the object is the same.
+func TestS3GetResumes(t *testing.T) {
+	const content = "0123456789"
+	const etag = `"781e5e245d69b566979b86e28d23f2c7"` // its MD5 sum
+	send := func(w http.ResponseWriter, from, to int, etag string) {
+		head := "HTTP/1.1 200 OK\r\n"
+		if from > 0 {
+			head = fmt.Sprintf("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %d-9/10\r\n", from)
+		}
+		hijack(w, fmt.Sprintf("%sContent-Length: %d\r\nETag: %s\r\nLast-Modified: Mon, 23 Nov 2026 01:00:00 GMT\r\n\r\n%s", head, len(content)-from, etag, content[from:to]))
+	}
+	for _, c := range []struct {
+		name   string
+		answer func(w http.ResponseWriter, r *http.Request, n int)
+		want   string // what is read; an error follows unless it is all
+		tries  int
+	}{
+		{"twice broken", func(w http.ResponseWriter, r *http.Request, n int) {
+			from, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-"))
+			if n > 1 && r.Header.Get("If-Match") != etag {
+				t.Errorf("resumes on the condition %q", r.Header.Get("If-Match"))
+			}
+			send(w, from, min(from+4, 10), etag)
+		}, content, 3},
+		{"refused for a while", func(w http.ResponseWriter, _ *http.Request, n int) {
+			switch n {
+			case 1:
+				send(w, 0, 4, etag)
+			case 2, 3:
+				s3Error(w, 503, "SlowDown")
+			default:
+				send(w, 4, 10, etag)
+			}
+		}, content, 4},
+		{"replaced meanwhile", func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n > 1 {
+				s3Error(w, 412, "PreconditionFailed")
+				return
+			}
+			send(w, 0, 4, etag)
+		}, "0123", 2},
+		{"replaced, and the store knows no conditions", func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n > 1 {
+				send(w, 4, 10, `"another"`)
+				return
+			}
+			send(w, 0, 4, etag)
+		}, "0123", 2},
+		{"the store knows no ranges", func(w http.ResponseWriter, _ *http.Request, _ int) { send(w, 0, 4, etag) }, "0123", 2},
+		{"it stays broken", func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n == 1 {
+				send(w, 0, 4, etag)
+				return
+			}
+			hijack(w, "")
+		}, "0123", 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := newWire(t, c.answer)
+			b, _ := v.open(t, "")
+			data, _, err := readAll(t, b, "k")
+			if string(data) != c.want {
+				t.Errorf("read %q, want %q", data, c.want)
+			}
+			if c.want == content && err != nil || c.want != content && !errors.Is(err, bucket.ErrUnavailable) {
+				t.Errorf("got error %v", err)
+			}
+			if v.count() != c.tries {
+				t.Errorf("%d requests, want %d", v.count(), c.tries)
+			}
+		})
+	}
+}

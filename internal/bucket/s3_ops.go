@@ -126,15 +126,14 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 	if err := ValidateKey(key); err != nil {
 		return nil, Object{}, s.invalid("GetObject", key, err)
 	}
-	var body io.ReadCloser
+	var body *s3Body
 	var o Object
 	var expected *sum
-	var stop context.CancelFunc
 	ctx = withNotes(ctx)
 	err := s.do(ctx, "GetObject", key, func() error {
 		// The body outlives this call: its end is tied to the reader's.
-		ctx, cancel := context.WithCancel(ctx)
-		b, info, header, err := s.core.GetObject(ctx, s.cfg.Bucket, key, s.getOptions())
+		bodyCtx, cancel := context.WithCancel(ctx)
+		b, info, header, err := s.core.GetObject(bodyCtx, s.cfg.Bucket, key, s.getOptions(0))
 		if err != nil {
 			cancel()
 			return err
@@ -144,7 +143,8 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 			cancel()
 			return errors.New("the answer has no Content-Length")
 		}
-		body, o, expected, stop = b, objectOf(key, info, header), s.sums.expect(header), cancel
+		o, expected = objectOf(key, info, header), s.sums.expect(header)
+		body = &s3Body{bucket: s, ctx: ctx, object: o, tries: s.attempts(), body: b, cancel: cancel}
 		return nil
 	})
 	if err != nil {
@@ -154,8 +154,11 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 		ctx:  ctx,
 		body: body,
 		left: o.Size,
-		stop: stop,
 		fail: func(kind, err error) error {
+			var op *OpError
+			if errors.As(err, &op) {
+				return op // of the body itself
+			}
 			return &OpError{Action: "s3:GetObject", Bucket: s.cfg.Bucket, Key: key, Kind: kind, Err: err}
 		},
 	}
@@ -164,17 +167,6 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 		r.judge = func() error { return s.sums.judge(key, o.ETag, expected) }
 	}
 	return r, o, nil
-}
-
-// getOptions asks for the object's checksum too, of stores that know S3's
-// current signature. Google's S3 dialect takes no headers of Amazon's that it
-// does not know.
-func (s *s3Bucket) getOptions() minio.GetObjectOptions {
-	o := minio.GetObjectOptions{ServerSideEncryption: s.readSSE()}
-	if !s.cfg.SignatureV2 && !isGoogleHost(s.cfg.Endpoint) {
-		o.Set("X-Amz-Checksum-Mode", "ENABLED")
-	}
-	return o
 }
 
 func objectOf(key string, info minio.ObjectInfo, header http.Header) Object {

@@ -28,9 +28,9 @@ type Authority struct {
 // NewAuthority makes a certificate authority.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
-	a := &Authority{t: t, dir: t.TempDir(), key: newKey(t)}
+	a := &Authority{t: t, dir: t.TempDir(), key: signingKey(t)}
 	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "fleetcost test authority"},
+		SerialNumber: serialNumber(t), Subject: pkix.Name{CommonName: "fleetcost test authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
@@ -59,9 +59,9 @@ func (a *Authority) Pool() *x509.CertPool {
 // returns its files. hosts are names and addresses.
 func (a *Authority) Issue(name string, notAfter time.Time, hosts ...string) (certFile, keyFile string) {
 	a.t.Helper()
-	key := newKey(a.t)
+	key := signingKey(a.t)
 	template := &x509.Certificate{
-		SerialNumber: serial(a.t), Subject: pkix.Name{CommonName: name},
+		SerialNumber: serialNumber(a.t), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: notAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
@@ -98,7 +98,7 @@ func (a *Authority) ServerTLS(hosts ...string) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
+func signingKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -107,7 +107,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func serial(t testing.TB) *big.Int {
+func serialNumber(t testing.TB) *big.Int {
 	t.Helper()
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 64))
 	if err != nil {
