@@ -33,6 +33,10 @@ func (s *s3Bucket) fail(ctx context.Context, action, key string, err error) *OpE
 	return e
 }
 
+// nameless400 is minio-go's code for status 400 in answer to a HEAD, which has no
+// body that could say more. RequestTimeout and ExpiredToken come that way.
+const nameless400 = "400 Bad Request"
+
 // classify maps the store's answer to a sentinel and an explanation.
 func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 	explain := func(format string, args ...any) error {
@@ -51,6 +55,8 @@ func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 	switch r.Code {
 	case minio.NoSuchKey:
 		return ErrNotFound, nil
+	case nameless400:
+		return ErrUnavailable, explain("the store gives no reason, an expired token or a slow connection perhaps")
 	case minio.NoSuchBucket:
 		// Not ErrNotFound: nobody may take a lost bucket for an empty one.
 		return ErrUnavailable, explain("the bucket does not exist: create it, or correct config.bucket")

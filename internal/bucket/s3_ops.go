@@ -69,7 +69,7 @@ func (a *attempts) again(ctx context.Context, e *OpError) error {
 	if ctx.Err() != nil || !e.retryable() {
 		return e
 	}
-	if e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException" {
+	if e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException" || e.Code == nameless400 {
 		a.bucket.source.Invalidate()
 	}
 	var timeout *timeoutError

@@ -25,7 +25,7 @@ type s3Body struct {
 
 	body   io.ReadCloser
 	cancel context.CancelFunc
-	failed error // of the last read, to be dealt with by the next
+	failed *OpError // of the last read or attempt, to be dealt with by the next read
 }
 
 // Read implements io.Reader.
@@ -46,7 +46,7 @@ func (b *s3Body) Read(p []byte) (int, error) {
 	if b.at > b.broke {
 		b.broke, b.tries = b.at, b.bucket.attempts() // progress earns a fresh set of attempts
 	}
-	b.failed = err
+	b.failed = &OpError{Action: "s3:GetObject", Bucket: b.bucket.cfg.Bucket, Key: b.object.Key, Kind: ErrUnavailable, Err: err}
 	return n, nil
 }
 
@@ -56,8 +56,7 @@ func (b *s3Body) resume() error {
 	s, key := b.bucket, b.object.Key
 	_ = b.body.Close() // broken as it is
 	b.cancel()
-	e := &OpError{Action: "s3:GetObject", Bucket: s.cfg.Bucket, Key: key, Kind: ErrUnavailable, Err: b.failed}
-	if err := b.tries.again(b.ctx, e); err != nil {
+	if err := b.tries.again(b.ctx, b.failed); err != nil {
 		return err
 	}
 	opts := s.getOptions(b.at)
@@ -69,7 +68,7 @@ func (b *s3Body) resume() error {
 	if err == nil && (info.ETag != b.object.ETag || b.at > 0 && header.Get("Content-Range") == "") {
 		_ = body.Close()
 		cancel()
-		return &OpError{Action: e.Action, Bucket: e.Bucket, Key: key, Kind: ErrUnavailable, Err: b.failed} // no way to go on
+		return b.failed // there is no way to go on
 	}
 	if err == nil {
 		b.body, b.cancel, b.failed = body, cancel, nil
@@ -84,7 +83,7 @@ func (b *s3Body) resume() error {
 	if !failure.retryable() {
 		return failure
 	}
-	b.body, b.failed = io.NopCloser(nil), err
+	b.body, b.failed = io.NopCloser(nil), failure
 	return nil
 }
 

@@ -133,6 +133,22 @@ func TestS3Errors(t *testing.T) {
 	}
 }
 
+// TestS3HeadWithoutReason: the answer to a HEAD has no body; what may have been
+// an expired token or a timeout is tried again.
+func TestS3HeadWithoutReason(t *testing.T) {
+	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+		if n == 1 {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		ok(w, "x")
+	})
+	b, _ := v.open(t, "")
+	if o, err := b.Stat(t.Context(), "k"); err != nil || o.Size != 1 || v.count() != 2 {
+		t.Errorf("%+v, %v after %d requests", o, err, v.count())
+	}
+}
+
 func TestS3Retry(t *testing.T) {
 	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n <= 3 {
