@@ -84,3 +84,25 @@ func TestStorageConfigIsFollowed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLenientStorageConfig: a stray key stops the agent, or is a warning.
+func TestLenientStorageConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	if err := os.WriteFile(file, []byte("type: FILESYSTEM\nconfig: {directory: /tmp}\nflavour: sweet\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, lenient := range []bool{false, true} {
+		fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+		cfg := agent.Flags(fs)
+		if err := fs.Parse([]string{"--storage-config=" + file, fmt.Sprintf("--lenient-storage-config=%v", lenient)}); err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := cfg.ReadStorage()
+		if (err == nil) != lenient || err != nil && !strings.Contains(err.Error(), "flavour: unknown key") {
+			t.Errorf("lenient %v: %v", lenient, err)
+		}
+		if lenient && (len(warnings) != 1 || !strings.Contains(warnings[0], "flavour: unknown key, ignored")) {
+			t.Errorf("warnings %q", warnings)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"os"
@@ -493,6 +494,36 @@ func TestStorageConfigIsFollowed(t *testing.T) {
 	write(text)
 	wait("it is right again", func(body string) bool { return !strings.Contains(body, "storageConfigRefused") })
 	s.stop()
+}
+
+// A stray key in the storage config stops the server, unless it is told to be
+// lenient.
+func TestLenientStorageConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "type: FILESYSTEM\nconfig: {directory: %q}\nflavour: sweet\n", t.TempDir()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, lenient := range []bool{false, true} {
+		var log bytes.Buffer
+		cfg := config(nil, t.TempDir())
+		cfg.Bucket, cfg.StorageConfig, cfg.LenientStorageConfig = nil, file, lenient
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		s, err := server.New(t.Context(), cfg)
+		if (err == nil) != lenient || err != nil && !strings.Contains(err.Error(), "flavour: unknown key") {
+			t.Errorf("lenient %v: %v", lenient, err)
+		}
+		if err != nil {
+			continue
+		}
+		if !strings.Contains(log.String(), "flavour: unknown key, ignored") {
+			t.Errorf("the log does not warn:\n%s", &log)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // away is a bucket that cannot be listed while an error is set.
