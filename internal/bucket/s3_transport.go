@@ -135,12 +135,14 @@ func (e *timeoutError) Error() string {
 // RoundTrip implements http.RoundTripper.
 func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := t.now()
-	after := t.deadline(req.ContentLength)
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(after, func() { cancel(&timeoutError{after}) })
+	giveUpAfter := func(d time.Duration) *time.Timer {
+		return time.AfterFunc(d, func() { cancel(&timeoutError{d}) })
+	}
+	timer := giveUpAfter(t.deadline(req.ContentLength))
 	resp, err := t.base.RoundTrip(t.outgoing(ctx, req))
+	timer.Stop()
 	if err != nil {
-		timer.Stop()
 		if timeout := timedOut(ctx); timeout != nil {
 			err = timeout
 		}
@@ -151,9 +153,8 @@ func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.setClock(resp)
 	noteAnswer(ctx, resp)
 	t.log(req, resp, started, nil)
-	after = t.deadline(resp.ContentLength)
-	timer.Reset(after)
-	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { timer.Stop(); cancel(nil) }}
+	bodyTimer := giveUpAfter(t.deadline(resp.ContentLength))
+	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { bodyTimer.Stop(); cancel(nil) }}
 	return resp, nil
 }
 

@@ -170,7 +170,7 @@ func TestFleetThroughFaults(t *testing.T) {
 	}
 	// Connections are not kept, so that each has its chance of being bad.
 	storm := open(t, strings.Replace(gateway.ConfigYAML("storm"), gateway.Endpoint(), proxy.Endpoint(), 1)+
-		"  max_retries: 2\n  http_config: {idle_conn_timeout: 1ms, response_header_timeout: 500ms}\n")
+		"  max_retries: 2\n  http_config: {idle_conn_timeout: 1ms, response_header_timeout: 1s}\n")
 	dir := t.TempDir()
 	killed, err := start(t.Context(), storm, dir) // what the first failure leaves of the others is in their spools
 	stop(killed)
