@@ -110,6 +110,8 @@ func (c *Config) location() string {
 		where += " bucket " + c.S3.Bucket + " at " + host
 	case TypeFilesystem:
 		where += " directory " + c.Filesystem.Directory
+	default: // everything but secrets, until somebody says which keys matter
+		where += fmt.Sprintf(" %+v", *c)
 	}
 	if c.Prefix != "" {
 		where += " below " + c.Prefix

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,7 +25,7 @@ func expand(s string, getenv func(string) string) (string, error) {
 		case strings.HasPrefix(s, "${"):
 			name, rest, closed := strings.Cut(s[len("${"):], "}")
 			if !closed || !variableName.MatchString(name) {
-				return "", fmt.Errorf("holds ${ without a variable's name and }: write ${NAME} for the variable NAME of the environment, or $${ for the text ${ itself")
+				return "", errors.New("holds ${ without a variable's name and }: write ${NAME} for the variable NAME of the environment, or $${ for the text ${ itself")
 			}
 			value := ""
 			if getenv != nil {

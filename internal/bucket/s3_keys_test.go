@@ -222,6 +222,18 @@ func traces(t *testing.T, lines string) string {
 	return fmt.Sprint(strings.Contains(log.String(), "request to S3"))
 }
 
+// TestTraceAtWhichLevel: where a trace is asked for and the log is not at debug
+// level, the log says how to see it.
+func TestTraceAtWhichLevel(t *testing.T) {
+	for level, says := range map[slog.Level]bool{slog.LevelInfo: true, slog.LevelDebug: false} {
+		var log bytes.Buffer
+		openEnv(t, file("  trace: {enable: true}\n"), nil, slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))
+		if got := strings.Contains(log.String(), "--log-level debug shows them"); got != says {
+			t.Errorf("at level %v: said %v, want %v:\n%s", level, got, says, &log)
+		}
+	}
+}
+
 // tries counts the requests to a store that always fails.
 func tries(t *testing.T, lines string) string {
 	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) { s3Error(w, 500, "InternalError") })
@@ -305,11 +317,15 @@ func TestEveryKeyHasAnEffect(t *testing.T) {
 		{"config.sse_config", "  sse_config: {type: SSE-S3}\n", "", plain(putX, header("X-Amz-Server-Side-Encryption")), "AES256"},
 		{"config.sse_config.type", kms + "}\n", "  sse_config: {type: SSE-S3}\n", plain(putX, header("X-Amz-Server-Side-Encryption")), "aws:kms"},
 		{"config.sse_config.kms_key_id", kms + "}\n", "", plain(putX, header("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")), "alias/fleet"},
-		{"config.sse_config.kms_encryption_context", kms + ", kms_encryption_context: {app: costs}}\n", kms + "}\n",
-			plain(putX, header("X-Amz-Server-Side-Encryption-Context")), base64.StdEncoding.EncodeToString([]byte(`{"app":"costs"}`))},
-		{"config.sse_config.encryption_key", "  http_config: {insecure_skip_verify: true}\n  sse_config: {type: SSE-C, encryption_key: " + sse + "}\n",
+		{
+			"config.sse_config.kms_encryption_context", kms + ", kms_encryption_context: {app: costs}}\n", kms + "}\n",
+			plain(putX, header("X-Amz-Server-Side-Encryption-Context")), base64.StdEncoding.EncodeToString([]byte(`{"app":"costs"}`)),
+		},
+		{
+			"config.sse_config.encryption_key", "  http_config: {insecure_skip_verify: true}\n  sse_config: {type: SSE-C, encryption_key: " + sse + "}\n",
 			"  http_config: {insecure_skip_verify: true}\n",
-			secured(private, false, header("X-Amz-Server-Side-Encryption-Customer-Key")), base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))},
+			secured(private, false, header("X-Amz-Server-Side-Encryption-Customer-Key")), base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32)),
+		},
 		{"config.http_config", "  http_config: {max_idle_conns: 7}\n", "", transport(func(tr *http.Transport) any { return tr.MaxIdleConns }), "7"},
 		{"config.http_config.idle_conn_timeout", "  http_config: {idle_conn_timeout: 7s}\n", "", transport(func(tr *http.Transport) any { return tr.IdleConnTimeout }), "7s"},
 		{"config.http_config.response_header_timeout", "  http_config: {response_header_timeout: 70ms}\n", "  http_config: {response_header_timeout: 80ms}\n", givesUpAfter, "70ms"},
