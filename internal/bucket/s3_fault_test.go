@@ -53,6 +53,9 @@ func TestS3RetryAfter(t *testing.T) {
 				if got := v.count() - before; got != c.requests || len(*waits) != c.requests-1 {
 					t.Errorf("%s: %d requests and %d waits, want %d", name, got, len(*waits), c.requests)
 				}
+				if c.least > 0 && (*waits)[0] == (*waits)[1] {
+					t.Errorf("%s: waits %v, want them spread", name, *waits)
+				}
 				for _, wait := range *waits {
 					if wait < c.least || wait > c.up {
 						t.Errorf("%s: waits %v, want from %v to %v", name, wait, c.least, c.up)

@@ -84,8 +84,11 @@ func (a *attempts) again(ctx context.Context, e *OpError) error {
 		e.Err = fmt.Errorf("after %d attempts: %w", a.made, e.Err)
 		return e
 	}
-	// Whatever the store asks all its clients for, each adds a wait of its own.
-	if err := a.bucket.wait(ctx, retryAfter+a.waits.NextBackOff()); err != nil {
+	wait := retryAfter + a.waits.NextBackOff()
+	if retryAfter > 0 {
+		wait += rand.N(retryAfter) // the store asks all its clients for the same: they spread
+	}
+	if err := a.bucket.wait(ctx, wait); err != nil {
 		return &OpError{Action: e.Action, Bucket: e.Bucket, Key: e.Key, Err: err}
 	}
 	return nil
