@@ -92,13 +92,16 @@ func OpenFile(ctx context.Context, source Source, deps Deps) (*Reloading, []Warn
 		source.Every = defaultReloadEvery
 	}
 	r := &Reloading{source: source, deps: deps, done: make(chan struct{})}
+	// Digests before the reading and opening: what changes in between is seen as a
+	// change.
+	r.seen.config = digest(source.Path)
 	cfg, warnings, err := source.Read()
 	if err != nil {
 		return nil, warnings, err
 	}
-	// Before anything is opened: what changes meanwhile is seen as a change.
 	r.files = cfg.files()
-	r.seen = r.contents()
+	r.seen.refs = digest(r.files...)
+	refs := r.seen.refs
 	b, err := Open(ctx, cfg, deps)
 	if err != nil {
 		return nil, warnings, err
@@ -106,7 +109,7 @@ func OpenFile(ctx context.Context, source Source, deps Deps) (*Reloading, []Warn
 	if err := r.register(); err != nil {
 		return nil, warnings, errors.Join(err, b.Close())
 	}
-	r.current = &version{Bucket: b, cfg: cfg, refs: digest(cfg.files()...)}
+	r.current = &version{Bucket: b, cfg: cfg, refs: refs}
 	ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go r.watch(ctx)
 	return r, warnings, nil
