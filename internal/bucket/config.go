@@ -112,6 +112,43 @@ type TLSConfig struct {
 	CAFile, CertFile, KeyFile, ServerName string
 }
 
+// location tells where the data lives, in one line without secrets. Two
+// configurations with one location speak of the same objects.
+func (c *Config) location() string {
+	where := string(c.Type)
+	switch c.Type {
+	case TypeS3:
+		host := c.S3.Endpoint
+		if isAmazonHost(host) { // any host of Amazon's leads to the bucket
+			host = "Amazon S3"
+			if domain := amazonEndpoint(c.S3.Region); !strings.HasSuffix(domain, ".amazonaws.com") {
+				host += " (" + domain + ")"
+			}
+		}
+		where += " bucket " + c.S3.Bucket + " at " + host
+	case TypeFilesystem:
+		where += " directory " + c.Filesystem.Directory
+	default: // everything but secrets, until somebody says which keys matter
+		where += fmt.Sprintf(" %+v", *c)
+	}
+	if c.Prefix != "" {
+		where += " below " + c.Prefix
+	}
+	return where
+}
+
+// files are the files that the configuration refers to: certificates and keys.
+func (c *Config) files() []string {
+	var out []string
+	tls := c.S3.HTTP.TLS
+	for _, path := range []string{tls.CAFile, tls.CertFile, tls.KeyFile, c.S3.SSE.EncryptionKey} {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
 // Secret is text that no format verb, log or encoder shows.
 type Secret string
 
@@ -179,4 +216,8 @@ type ParseOptions struct {
 	// LenientUnknown turns unknown keys into warnings, for files taken over
 	// from products that ignore them.
 	LenientUnknown bool
+
+	// Getenv looks up what ${NAME} in a secret refers to. Without it every
+	// reference is an error.
+	Getenv func(string) string
 }

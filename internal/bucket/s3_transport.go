@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,12 +152,14 @@ func (e *timeoutError) Error() string {
 // RoundTrip implements http.RoundTripper.
 func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := t.now()
-	after := t.deadline(req.ContentLength)
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(after, func() { cancel(&timeoutError{after}) })
-	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	giveUpAfter := func(d time.Duration) *time.Timer {
+		return time.AfterFunc(d, func() { cancel(&timeoutError{d}) })
+	}
+	timer := giveUpAfter(t.deadline(req.ContentLength))
+	resp, err := t.base.RoundTrip(t.outgoing(ctx, req))
+	timer.Stop()
 	if err != nil {
-		timer.Stop()
 		if timeout := timedOut(ctx); timeout != nil {
 			err = timeout
 		}
@@ -164,11 +168,27 @@ func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.setClock(resp)
+	noteAnswer(ctx, resp)
 	t.log(req, resp, started, nil)
-	after = t.deadline(resp.ContentLength)
-	timer.Reset(after)
-	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { timer.Stop(); cancel(nil) }}
+	bodyTimer := giveUpAfter(t.deadline(resp.ContentLength))
+	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { bodyTimer.Stop(); cancel(nil) }}
 	return resp, nil
+}
+
+// largeBody is the size from which a body waits for the store's word (Expect:
+// 100-continue), so that a refusal is not paid for with the upload. The AWS SDKs
+// draw the line there too.
+const largeBody = 2 << 20
+
+// outgoing is the request as it is sent. Where expect_continue_timeout is 0 no
+// body waits.
+func (t *s3Transport) outgoing(ctx context.Context, req *http.Request) *http.Request {
+	if req.ContentLength < largeBody || t.base.ExpectContinueTimeout <= 0 {
+		return req.WithContext(ctx)
+	}
+	out := req.Clone(ctx)
+	out.Header.Set("Expect", "100-continue")
+	return out
 }
 
 // deadline is the time for one direction of a request with size bytes.
@@ -223,8 +243,18 @@ func (t *s3Transport) clock() (store, local time.Time) {
 	return t.store, t.local
 }
 
-// log writes what trace.enable asks for. Headers and query are never logged:
-// they carry signatures and session tokens.
+// traced are the headers that a trace shows. Everything else is left out: a
+// signature, a session token or an encryption key has no place in a log.
+var traced = []string{
+	"If-Match", "If-None-Match", "Content-Length", "Content-Md5", "Etag", "Retry-After",
+	"X-Amz-Acl", "X-Amz-Storage-Class", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Customer-Algorithm",
+}
+
+// tracedQueries are the parameters whose values a trace shows.
+var tracedQueries = []string{"list-type", "prefix", "start-after", "marker", "partNumber"}
+
+// log writes what trace.enable asks for: one line for each request, with what
+// helps and without what is secret.
 func (t *s3Transport) log(req *http.Request, resp *http.Response, started time.Time, err error) {
 	if !t.trace || !t.logger.Enabled(req.Context(), slog.LevelDebug) {
 		return
@@ -233,15 +263,44 @@ func (t *s3Transport) log(req *http.Request, resp *http.Response, started time.T
 		slog.String("method", req.Method),
 		slog.String("host", req.URL.Host),
 		slog.String("key", req.URL.Path),
+		slog.String("query", tracedQuery(req.URL.Query())),
 		slog.Duration("duration", t.now().Sub(started)),
+		slog.Any("sent", tracedHeaders(req.Header)),
+	}
+	if auth := req.Header.Get("Authorization"); auth != "" {
+		scheme, _, _ := strings.Cut(auth, " ")
+		attrs = append(attrs, slog.String("authorization", scheme+" "+redacted))
 	}
 	if resp != nil {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Amz-Request-Id")))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Amz-Request-Id")),
+			slog.Any("received", tracedHeaders(resp.Header)))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "request to S3", attrs...)
+}
+
+func tracedHeaders(h http.Header) map[string]string {
+	out := map[string]string{}
+	for _, name := range traced {
+		if v := h.Get(name); v != "" {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func tracedQuery(q url.Values) string {
+	out := url.Values{}
+	for name := range q {
+		if slices.Contains(tracedQueries, name) {
+			out.Set(name, q.Get(name))
+		} else if strings.HasPrefix(name, "upload") {
+			out.Set(name, "") // which step of a multipart upload
+		}
+	}
+	return out.Encode()
 }
 
 // CloseIdleConnections lets go of connections that nothing uses.
