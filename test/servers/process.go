@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,11 @@ import (
 // address and says at a path of its own when it is ready.
 type process struct {
 	t        testing.TB
-	name     string // for messages
-	health   string // path that answers 200 when the server is ready
+	name     string       // for messages
+	health   string       // path that answers when the server is ready
+	ready    int          // the status that it then answers with; 0 for 200
+	scheme   string       // "" for http
+	client   *http.Client // for the health path; nil for the default
 	patience time.Duration
 	grace    time.Duration // between an interrupt and a kill
 	command  func(address string) *exec.Cmd
@@ -47,7 +51,7 @@ func (p *process) launch() {
 
 // URL is the server's base, without a final slash. It stays the same over Stop
 // and Restart.
-func (p *process) URL() string { return "http://" + p.address }
+func (p *process) URL() string { return cmp.Or(p.scheme, "http") + "://" + p.address }
 
 // Stop interrupts the server and waits until it has ended; a server that does
 // not end in time is killed. Stopping a stopped server does nothing.
@@ -94,7 +98,7 @@ func (p *process) start() error {
 		defer close(done)
 		_ = cmd.Wait() // how it ended is in its log
 	}()
-	if err := waitAnswer(p.URL()+p.health, p.patience, done); err != nil {
+	if err := p.waitAnswer(done); err != nil {
 		_ = cmd.Process.Kill()
 		<-done
 		return fmt.Errorf("start %s on %s: %w; its last words:\n%s", p.name, p.address, err, log)
@@ -103,18 +107,20 @@ func (p *process) start() error {
 	return nil
 }
 
-// waitAnswer asks url until it answers 200, the process ends or time is up.
-func waitAnswer(url string, patience time.Duration, done <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// waitAnswer asks the health path until it answers as it should, the process
+// ends or time is up.
+func (p *process) waitAnswer(done <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
+	client, url := cmp.Or(p.client, http.DefaultClient), p.URL()+p.health
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
 			return fmt.Errorf("ask for readiness: %w", err)
 		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
+		if res, err := client.Do(req); err == nil {
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == cmp.Or(p.ready, http.StatusOK) {
 				return nil
 			}
 		}
@@ -122,7 +128,7 @@ func waitAnswer(url string, patience time.Duration, done <-chan struct{}) error 
 		case <-done:
 			return errors.New("the process ended")
 		case <-ctx.Done():
-			return fmt.Errorf("not ready after %s", patience)
+			return fmt.Errorf("not ready after %s", p.patience)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
