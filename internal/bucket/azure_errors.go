@@ -59,9 +59,12 @@ func (a *azureBucket) classify(r *azcore.ResponseError) (kind, err error) {
 	case "KeyBasedAuthenticationNotPermitted":
 		return ErrCredentials, explain("the account forbids its keys: use an identity of Entra ID, or allow shared keys on the account")
 	case "AuthorizationPermissionMismatch":
+		if a.cfg.ConnectionString != "" {
+			return ErrDenied, explain("the shared access signature lacks a permission: it needs read, create, write, delete and list")
+		}
 		return ErrDenied, explain("the identity lacks a role: grant Storage Blob Data Contributor (or Reader) on the container")
 	case "AuthorizationFailure":
-		return ErrDenied, explain("the account's firewall, or the signature's permissions, do not let this request in")
+		return ErrDenied, explain("the account's firewall, or the permissions of a signature, do not let this request in")
 	case "ServerBusy", "OperationTimedOut":
 		return ErrThrottled, errors.New(text)
 	}

@@ -65,8 +65,19 @@ func explainToken(err error) error {
 	var answer *oauth2.RetrieveError
 	var u *url.Error
 	switch {
-	case errors.As(err, &answer) && answer.ErrorCode != "":
-		return fmt.Errorf("%s: %s", answer.ErrorCode, answer.ErrorDescription)
+	case errors.As(err, &answer):
+		code, description := answer.ErrorCode, answer.ErrorDescription
+		if code == "" { // the flow with a service account's key leaves it in the body
+			var body struct {
+				Error       string `json:"error"`
+				Description string `json:"error_description"`
+			}
+			if json.Unmarshal(answer.Body, &body) != nil || body.Error == "" {
+				return fmt.Errorf("the answer was %s", answer.Response.Status)
+			}
+			code, description = body.Error, body.Description
+		}
+		return fmt.Errorf("%s: %s", code, description)
 	case errors.As(err, &u):
 		return fmt.Errorf("ask %s: %w", u.URL, u.Err)
 	default:
