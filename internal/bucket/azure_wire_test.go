@@ -265,11 +265,12 @@ func TestAzureKeys(t *testing.T) {
 
 // TestAzureStall: a store that takes the request and never answers is given up
 // on, under the operator's name for it.
+// It is tried once more, not max_retries times: each costs the whole timeout.
 func TestAzureStall(t *testing.T) {
 	release := make(chan struct{})
 	v := newWire(t, func(http.ResponseWriter, *http.Request, int) { <-release })
 	t.Cleanup(func() { close(release) })
-	b, _ := v.openAzure(t, "  pipeline_config:\n    try_timeout: 50ms\n    max_tries: 2\n")
+	b, _ := v.openAzure(t, "  pipeline_config:\n    try_timeout: 50ms\n")
 	_, err := b.Stat(context.Background(), "k")
 	if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), "after 2 attempts: no answer within 50ms") {
 		t.Errorf("%v", err)
@@ -325,5 +326,30 @@ func TestCloudSecretsStayHidden(t *testing.T) {
 				t.Errorf("%s: %q shows", name, secret)
 			}
 		}
+	}
+}
+
+// TestCloudTLS: what is wrong with a certificate is said, and not tried again.
+func TestCloudTLS(t *testing.T) {
+	url, ca := secureWire(t, func(w http.ResponseWriter, _ *http.Request) { azureStored(w) })
+	azure := fmt.Sprintf("type: AZURE\nconfig:\n  storage_account: fleetcosts\n  storage_account_key: c2VjcmV0\n  container: fleet\n  endpoint: %s\n", url)
+	gcs := gcsYAML(url, "  anonymous: true\n")
+	plain := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) { azureStored(w) })
+	for _, c := range []struct{ name, text, want string }{
+		{"Azure, unknown CA", azure, "set http_config.tls_config.ca_file"},
+		{"GCS, unknown CA", gcs, "set http_config.tls_config.ca_file"},
+		{"GCS, other name", gcs + "  http_config:\n    tls_config:\n      server_name: other\n      ca_file: " + ca + "\n", "is for another name"},
+		{"GCS, plain port", strings.Replace(gcs, url, strings.Replace(plain.URL, "http:", "https:", 1), 1), "answers plain HTTP"},
+	} {
+		b := openYAML(t, c.text)
+		waits := bucket.WithoutWaits(b)
+		_, err := put(t.Context(), b, "k", "x", bucket.Condition{})
+		if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || len(*waits) != 0 {
+			t.Errorf("%s: %v after %d waits, want %s", c.name, err, len(*waits), c.want)
+		}
+	}
+	b := openYAML(t, azure+"  http_config:\n    tls_config:\n      ca_file: "+ca+"\n")
+	if _, err := put(t.Context(), b, "k", "x", bucket.Condition{}); err != nil {
+		t.Error(err)
 	}
 }

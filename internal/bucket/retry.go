@@ -28,7 +28,12 @@ type tries struct {
 	policy retrier
 	waits  *backoff.ExponentialBackOff
 	made   int
+	silent int // attempts that got no answer in time
 }
+
+// mostSilent bounds the retries of requests that got no answer in time: one, on
+// another connection. Each costs a whole response_header_timeout.
+const mostSilent = 1
 
 func (r retrier) tries() *tries {
 	waits := newBackoff()
@@ -48,7 +53,11 @@ func (t *tries) again(ctx context.Context, e *OpError) error {
 	if ctx.Err() != nil || !worthRetry(e) {
 		return e
 	}
-	if t.made > t.policy.retries {
+	var timeout *timeoutError
+	if errors.As(e.Err, &timeout) {
+		t.silent++
+	}
+	if t.made > t.policy.retries || t.silent > mostSilent {
 		if t.made > 1 {
 			e.Err = fmt.Errorf("after %d attempts: %w", t.made, e.Err)
 		}
@@ -98,6 +107,7 @@ func explainTransport(err error) error {
 	}
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
 	switch {
@@ -105,6 +115,10 @@ func explainTransport(err error) error {
 		return lasting{fmt.Errorf("the store's certificate is not trusted: set http_config.tls_config.ca_file: %w", err)}
 	case errors.As(err, &hostname):
 		return lasting{fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w", err)}
+	case errors.As(err, &invalid):
+		return lasting{fmt.Errorf("the store's certificate is not valid: renew it, or set this machine's clock right: %w", err)}
+	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"): // crypto/tls has no type for it
+		return lasting{fmt.Errorf("the store does not accept our client certificate, or asks for one: set http_config.tls_config.cert_file and key_file: %w", err)}
 	case errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return lasting{fmt.Errorf("the store answers plain HTTP where TLS is expected: correct config.endpoint: %w", err)}
 	case errors.As(err, &dns):
