@@ -137,7 +137,7 @@ func (a *azureBucket) Put(ctx context.Context, key string, body io.ReadSeeker, s
 	if size > maxAzurePut {
 		return Object{}, a.invalid(azurePut, key, fmt.Errorf("%d bytes are more than one request can carry, which is %d", size, int64(maxAzurePut)))
 	}
-	sum, err := digest(body, md5.New()) //nolint:gosec // see the import
+	sum, err := checksumOf(body, md5.New()) //nolint:gosec // see the import
 	if err != nil {
 		return Object{}, a.invalid(azurePut, key, err)
 	}

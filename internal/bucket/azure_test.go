@@ -177,7 +177,7 @@ func TestAzureLogins(t *testing.T) {
 		{"user-assigned identity", "  user_assigned_id: \"1234\"\n", map[string]string{"AZURE_POD_IDENTITY_AUTHORITY_HOST": authority.plain.URL}, "the managed identity 1234 (user_assigned_id of the file)", "client_id=1234"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, log := openEnv(t, text+c.extra, c.env)
+			b, log := openIn(t, text+c.extra, c.env)
 			buckettest.Put(t, b, "k", []byte("x"))
 			if got := buckettest.Get(t, b, "k"); string(got) != "x" {
 				t.Errorf("got %q", got)
@@ -197,13 +197,13 @@ func TestAzureLogins(t *testing.T) {
 	}
 	t.Run("foreign audience", func(t *testing.T) {
 		authority.audience.Store("https://vault.azure.net")
-		b, _ := openEnv(t, text, with(map[string]string{"AZURE_CLIENT_SECRET": "s3cret"}))
+		b, _ := openIn(t, text, with(map[string]string{"AZURE_CLIENT_SECRET": "s3cret"}))
 		_, err := put(t.Context(), b, "k", "y", bucket.Condition{})
 		wantError(t, "put", err, bucket.ErrCredentials)
 	})
 	t.Run("refused", func(t *testing.T) {
 		authority.refuse.Store(true)
-		b, _ := openEnv(t, text, with(map[string]string{"AZURE_FEDERATED_TOKEN_FILE": tokenFile}))
+		b, _ := openIn(t, text, with(map[string]string{"AZURE_FEDERATED_TOKEN_FILE": tokenFile}))
 		_, err := put(t.Context(), b, "k", "y", bucket.Condition{})
 		wantError(t, "put", err, bucket.ErrCredentials)
 		want := "get credentials from workload identity (application fleet-app of tenant " + testTenant + " with token file " + tokenFile +

@@ -59,8 +59,8 @@ func (b *attemptBody) end() {
 	b.over = true
 }
 
-// digest reads body from its start into h and returns the sum.
-func digest(body io.ReadSeeker, h hash.Hash) ([]byte, error) {
+// checksumOf reads body from its start into h and returns the sum.
+func checksumOf(body io.ReadSeeker, h hash.Hash) ([]byte, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("rewind body: %w", err)
 	}

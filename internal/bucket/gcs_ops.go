@@ -143,7 +143,7 @@ func (g *gcsBucket) Put(ctx context.Context, key string, body io.ReadSeeker, siz
 			}
 		}
 	}
-	sum, err := digest(body, crc32.New(castagnoli))
+	sum, err := checksumOf(body, crc32.New(castagnoli))
 	if err != nil {
 		return Object{}, g.invalid(gcsCreate, key, err)
 	}

@@ -243,8 +243,8 @@ func secureWire(t *testing.T, answer func(w http.ResponseWriter, r *http.Request
 	return server.URL, ca
 }
 
-// openEnv opens a bucket in an environment, and returns what it logs.
-func openEnv(t *testing.T, text string, env map[string]string) (bucket.Bucket, *bytes.Buffer) {
+// openIn opens a bucket in an environment, and returns what it logs.
+func openIn(t *testing.T, text string, env map[string]string) (bucket.Bucket, *bytes.Buffer) {
 	t.Helper()
 	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(text), bucket.ParseOptions{})
 	if err != nil {
@@ -311,7 +311,7 @@ func TestGCSLogins(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fetches.Store(0)
-			b, log := openEnv(t, gcsYAML(store, c.extra+tls), c.env)
+			b, log := openIn(t, gcsYAML(store, c.extra+tls), c.env)
 			for range 3 {
 				if _, err := b.Stat(t.Context(), "k"); err != nil {
 					t.Fatal(err)
@@ -347,13 +347,13 @@ func TestGCSLoginRefused(t *testing.T) {
 	}))
 	t.Cleanup(tokens.Close)
 	key := gcsYAML("https://127.0.0.1:1", "  service_account: '"+serviceAccount(t, tokens.URL)+"'\n")
-	b, _ := openEnv(t, key, nil)
+	b, _ := openIn(t, key, nil)
 	_, err := put(t.Context(), b, "k", "x", bucket.Condition{})
 	wantError(t, "put", err, bucket.ErrCredentials)
 	if want := "get credentials from the service_account of the file (service_account fleetcost@fleet.iam.gserviceaccount.com): invalid_grant: Invalid JWT Signature."; !strings.Contains(err.Error(), want) || fetches.Load() != 1 {
 		t.Errorf("%v after %d fetches, want %s", err, fetches.Load(), want)
 	}
-	b, _ = openEnv(t, gcsYAML("https://127.0.0.1:1", ""), map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(tokens.URL, "http://")})
+	b, _ = openIn(t, gcsYAML("https://127.0.0.1:1", ""), map[string]string{"GCE_METADATA_HOST": strings.TrimPrefix(tokens.URL, "http://")})
 	if _, err = b.Stat(t.Context(), "k"); !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), "knows no service account") {
 		t.Errorf("no account on the machine: %v", err)
 	}
@@ -365,7 +365,7 @@ func TestGCSLoginCancelled(t *testing.T) {
 	tokens := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(tokens.Close)
 	t.Cleanup(func() { close(release) })
-	b, _ := openEnv(t, gcsYAML("https://127.0.0.1:1", "  service_account: '"+serviceAccount(t, tokens.URL)+"'\n"), nil)
+	b, _ := openIn(t, gcsYAML("https://127.0.0.1:1", "  service_account: '"+serviceAccount(t, tokens.URL)+"'\n"), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	_, err := b.Stat(ctx, "k")

@@ -23,8 +23,8 @@ type retrier struct {
 	wait    func(ctx context.Context, d time.Duration) error
 }
 
-// tries counts the attempts of one request.
-type tries struct {
+// cloudTries counts the attempts of one request.
+type cloudTries struct {
 	policy retrier
 	waits  *backoff.ExponentialBackOff
 	made   int
@@ -35,7 +35,7 @@ type tries struct {
 // another connection. Each costs a whole response_header_timeout.
 const mostSilent = 1
 
-func (r retrier) tries() *tries {
+func (r retrier) tries() *cloudTries {
 	waits := newBackoff()
 	if r.first > 0 {
 		waits.InitialInterval = r.first
@@ -43,12 +43,12 @@ func (r retrier) tries() *tries {
 	if r.most > 0 {
 		waits.MaxInterval = r.most
 	}
-	return &tries{policy: r, waits: waits}
+	return &cloudTries{policy: r, waits: waits}
 }
 
 // again waits and returns nil when another attempt is due; otherwise it returns
 // the error to give to the caller.
-func (t *tries) again(ctx context.Context, e *OpError) error {
+func (t *cloudTries) again(ctx context.Context, e *OpError) error {
 	t.made++
 	if ctx.Err() != nil || !worthRetry(e) {
 		return e
