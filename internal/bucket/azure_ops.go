@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -214,6 +215,11 @@ func (a *azureBucket) List(ctx context.Context, prefix, after string, fn func(Ob
 		if err != nil {
 			return err
 		}
+		if pages.folders {
+			if items, err = pages.rest(ctx, items); err != nil {
+				return err
+			}
+		}
 		for _, o := range items {
 			if o.Key <= after && o.Key > last {
 				last = o.Key
@@ -231,10 +237,27 @@ func (a *azureBucket) List(ctx context.Context, prefix, after string, fn func(Ob
 
 // azurePages reads a listing page by page.
 type azurePages struct {
-	bucket *azureBucket
-	prefix string
-	marker *string
-	done   bool
+	bucket  *azureBucket
+	prefix  string
+	marker  *string
+	done    bool
+	folders bool // a directory was listed: the account has a hierarchical namespace
+}
+
+// rest returns the given objects and those of all further pages in the order of
+// keys. Accounts with a hierarchical namespace list each directory with what is
+// below it before the directory's next neighbour ("b/c" before "b-c"), so that
+// from the first directory on the order is not that of keys.
+func (p *azurePages) rest(ctx context.Context, objects []Object) ([]Object, error) {
+	for !p.done {
+		more, err := p.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, more...)
+	}
+	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	return objects, nil
 }
 
 // next returns the objects of the next page, which may be none.
@@ -260,7 +283,8 @@ func (p *azurePages) next(ctx context.Context) ([]Object, error) {
 		}
 		props := item.Properties
 		if props.ResourceType != nil && *props.ResourceType == "directory" {
-			continue // of an account with a hierarchical namespace
+			p.folders = true
+			continue
 		}
 		objects = append(objects, azureObject(*item.Name, props.ContentLength, props.ETag, props.LastModified, (*string)(props.AccessTier)))
 	}

@@ -202,7 +202,9 @@ func TestGCSNoRedirect(t *testing.T) {
 	var strangers atomic.Int32
 	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strangers.Add(1) }))
 	t.Cleanup(stranger.Close)
-	v := newWire(t, func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, stranger.URL, http.StatusFound) })
+	v := newWire(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		http.Redirect(w, r, stranger.URL, http.StatusFound)
+	})
 	b, _ := v.openGCS(t, "")
 	if _, err := b.Stat(t.Context(), "k"); err == nil || strangers.Load() != 0 {
 		t.Errorf("%v, %d requests elsewhere", err, strangers.Load())
@@ -399,4 +401,3 @@ func TestGCSBadCredentials(t *testing.T) {
 		}
 	}
 }
-
