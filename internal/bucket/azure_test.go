@@ -32,6 +32,9 @@ func TestAzure(t *testing.T) {
 	t.Run("prefix", func(t *testing.T) {
 		buckettest.AcceptanceTest(t, open("  reader_config:\n    max_retry_requests: 2\nprefix: team/costs\n"))
 	})
+	t.Run("refusals", func(t *testing.T) { testAzureRefusals(t, server) })
+	t.Run("snapshots", func(t *testing.T) { testAzureSnapshots(t, server) })
+	t.Run("archived", func(t *testing.T) { testAzureArchived(t, server) })
 }
 
 // TestAzureOutage: a store that goes away and comes back.
