@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -98,6 +99,48 @@ type TLSConfig struct {
 	CAFile, CertFile, KeyFile, ServerName string
 }
 
+// location tells where the data lives, in one line without secrets. Two
+// configurations with one location speak of the same objects.
+func (c *Config) location() string {
+	where := string(c.Type)
+	switch c.Type {
+	case TypeS3:
+		host := c.S3.Endpoint
+		if isAmazonHost(host) { // any host of Amazon's leads to the bucket
+			host = "Amazon S3"
+			if domain := amazonEndpoint(c.S3.Region); !strings.HasSuffix(domain, ".amazonaws.com") {
+				host += " (" + domain + ")"
+			}
+		}
+		where += " bucket " + c.S3.Bucket + " at " + host
+	case TypeGCS:
+		where += " bucket " + c.GCS.Bucket + " at " + cmp.Or(c.GCS.Endpoint, gcsEndpoint)
+	case TypeAzure:
+		where += " container " + c.Azure.Container + " at " + cmp.Or(c.Azure.ServiceURL, "the account "+c.Azure.Account)
+	case TypeFilesystem:
+		where += " directory " + c.Filesystem.Directory
+	}
+	if c.Prefix != "" {
+		where += " below " + c.Prefix
+	}
+	return where
+}
+
+// files are the files that the configuration refers to: certificates and keys.
+func (c *Config) files() []string {
+	var out []string
+	paths := []string{c.S3.SSE.EncryptionKey}
+	for _, tls := range []TLSConfig{c.S3.HTTP.TLS, c.GCS.HTTP.TLS, c.Azure.HTTP.TLS} {
+		paths = append(paths, tls.CAFile, tls.CertFile, tls.KeyFile)
+	}
+	for _, path := range paths {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
 // Secret is text that no format verb, log or encoder shows.
 type Secret string
 
@@ -165,4 +208,8 @@ type ParseOptions struct {
 	// LenientUnknown turns unknown keys into warnings, for files taken over
 	// from products that ignore them.
 	LenientUnknown bool
+
+	// Getenv looks up what ${NAME} in a secret refers to. Without it every
+	// reference is an error.
+	Getenv func(string) string
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -35,6 +34,7 @@ type Server struct {
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
+	refused  func() error // why the storage config on disk is not in force; nil without a file
 
 	ready atomic.Bool // what the bucket held at start is loaded
 	last  atomic.Pointer[lastSync]
@@ -97,22 +97,18 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		s.bucket = s.cfg.Bucket
 		return nil
 	}
-	text, err := os.ReadFile(s.cfg.StorageConfig)
-	if err != nil {
-		return fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
-	}
-	bc, warnings, err := bucket.ParseConfig(s.cfg.StorageConfig, text, bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig})
-	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		s.logger.Warn("storage config", "warning", w.String())
-	}
-	s.bucket, err = bucket.Open(ctx, bc, bucket.Deps{
+	b, warnings, err := bucket.OpenFile(ctx, bucket.Source{
+		Path:  s.cfg.StorageConfig,
+		Parse: bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig, Getenv: s.cfg.Getenv},
+	}, bucket.Deps{
 		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
 	})
 	if err != nil {
 		return err
+	}
+	s.bucket, s.refused = b, b.Refused
+	for _, w := range warnings {
+		s.logger.Warn("storage config", "warning", w.String())
 	}
 	s.closers = append(s.closers, s.bucket.Close)
 	return nil
