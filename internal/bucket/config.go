@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,6 +14,8 @@ type Type string
 // The providers of this version.
 const (
 	TypeS3         Type = "S3"
+	TypeGCS        Type = "GCS"
+	TypeAzure      Type = "AZURE"
 	TypeFilesystem Type = "FILESYSTEM"
 )
 
@@ -22,6 +25,8 @@ type Config struct {
 	Type       Type
 	Prefix     string // below which all keys lie; "" for the whole bucket
 	S3         S3Config
+	GCS        GCSConfig   `json:",omitzero"`
+	Azure      AzureConfig `json:",omitzero"`
 	Filesystem FilesystemConfig
 }
 
@@ -37,6 +42,10 @@ func (c *Config) Location() Location {
 	switch c.Type {
 	case TypeS3:
 		l.Bucket, l.Region, l.Endpoint, l.KMSKey = c.S3.Bucket, c.S3.Region, c.S3.Endpoint, c.S3.SSE.KMSKeyID
+	case TypeGCS:
+		l.Bucket, l.Endpoint = c.GCS.Bucket, c.GCS.Endpoint
+	case TypeAzure:
+		l.Bucket, l.Endpoint = c.Azure.Container, c.Azure.ServiceURL
 	case TypeFilesystem:
 		l.Bucket = c.Filesystem.Directory
 	}
@@ -126,6 +135,10 @@ func (c *Config) location() string {
 			}
 		}
 		where += " bucket " + c.S3.Bucket + " at " + host
+	case TypeGCS:
+		where += " bucket " + c.GCS.Bucket + " at " + cmp.Or(c.GCS.Endpoint, gcsEndpoint)
+	case TypeAzure:
+		where += " container " + c.Azure.Container + " at " + cmp.Or(c.Azure.ServiceURL, "the account "+c.Azure.Account)
 	case TypeFilesystem:
 		where += " directory " + c.Filesystem.Directory
 	default: // everything but secrets, until somebody says which keys matter
@@ -140,8 +153,11 @@ func (c *Config) location() string {
 // files are the files that the configuration refers to: certificates and keys.
 func (c *Config) files() []string {
 	var out []string
-	tls := c.S3.HTTP.TLS
-	for _, path := range []string{tls.CAFile, tls.CertFile, tls.KeyFile, c.S3.SSE.EncryptionKey} {
+	paths := []string{c.S3.SSE.EncryptionKey}
+	for _, tls := range []TLSConfig{c.S3.HTTP.TLS, c.GCS.HTTP.TLS, c.Azure.HTTP.TLS} {
+		paths = append(paths, tls.CAFile, tls.CertFile, tls.KeyFile)
+	}
+	for _, path := range paths {
 		if path != "" {
 			out = append(out, path)
 		}

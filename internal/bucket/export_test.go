@@ -12,13 +12,24 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// WithoutWaits makes an S3 bucket retry at once and returns the waits it would
-// have made.
+// WithoutWaits makes a bucket of a cloud retry at once and returns the waits it
+// would have made.
 func WithoutWaits(b Bucket) *[]time.Duration {
 	waits := &[]time.Duration{}
-	s3Of(b).wait = func(ctx context.Context, d time.Duration) error {
+	wait := func(ctx context.Context, d time.Duration) error {
 		*waits = append(*waits, d)
 		return ctx.Err()
+	}
+	if p, ok := b.(*prefixed); ok {
+		b = p.Bucket
+	}
+	switch v := b.(type) {
+	case *s3Bucket:
+		v.wait = wait
+	case *gcsBucket:
+		v.retrier.wait = wait
+	case *azureBucket:
+		v.retrier.wait = wait
 	}
 	return waits
 }

@@ -219,7 +219,7 @@ func traces(t *testing.T, lines string) string {
 	var log bytes.Buffer
 	putX(t, openEnv(t, file(lines, "  insecure: true", "  endpoint: "+strings.TrimPrefix(v.URL, "http://")), nil,
 		slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	return fmt.Sprint(strings.Contains(log.String(), "request to S3"))
+	return fmt.Sprint(strings.Contains(log.String(), "request to the store"))
 }
 
 // TestTraceAtWhichLevel: where a trace is asked for and the log is not at debug
