@@ -23,7 +23,7 @@ const help = `fleetcost-agent runs in a Kubernetes cluster and pushes what the c
 to the shared bucket.
 
 Usage:
-  fleetcost-agent --cluster-id ID --storage-config federated-store.yaml \\
+  fleetcost-agent --cluster-id ID --storage-config federated-store.yaml \
     --source prometheus --prometheus-url URL [--backfill 15d] [--once]
 
 Exit codes:

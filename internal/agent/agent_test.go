@@ -48,6 +48,7 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		{[]string{"--cluster-id=a"}, "prometheus"},
 		{[]string{"--cluster-id=a", "--prometheus-url=http://x", "--push-interval=0s"}, "push-interval"},
 		{[]string{"--cluster-id=a", "--prometheus-url=http://x", "--once", "--recompute=2026-11-01..2026-11-01"}, "exclude"},
+		{[]string{"--cluster-id=a", "--prometheus-url=http://x", "--backfill=30m"}, "whole hours"},
 		{[]string{"--cluster-id=a", "--prometheus-url=http://x", "--discount=2"}, "iscount"},
 	} {
 		fs := pflag.NewFlagSet("t", pflag.ContinueOnError)

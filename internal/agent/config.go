@@ -185,6 +185,9 @@ func (c *Config) Validate() error {
 	if s.PushInterval < time.Second {
 		bad("push-interval %v is too short: at least 1s", s.PushInterval)
 	}
+	if s.Backfill < 0 || s.Backfill%time.Hour != 0 {
+		bad("backfill %v: want whole hours, such as 24h or 15d, or 0 for none", s.Backfill)
+	}
 	if s.CloseDelay < 0 || s.CloseDelay >= time.Hour {
 		bad("close-delay %v: want 0 to just under an hour", s.CloseDelay)
 	}

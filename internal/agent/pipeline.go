@@ -50,19 +50,36 @@ type Pipeline struct {
 	Now     func() time.Time
 	Logger  *slog.Logger
 	Report  *Report // what goes into status.json
+	// Inspect asks the source again what it is and what it lacks; nil for never.
+	Inspect func(context.Context) error
 
 	closed cost.Hour // every hour before it was computed or found in the bucket
-	// unknown holds closed hours of which the source said that it has nothing,
-	// so that they are not asked for again and again.
-	unknown map[cost.Hour]bool
+	// lacking holds closed hours of which the source had nothing, or half: they
+	// are asked for again, ever more seldom. Samples may come late (remote write
+	// after an outage), but most gaps stay.
+	lacking map[cost.Hour]patience
+	open    int // hours of the live object
 }
+
+// patience says when to ask again for what was not there.
+type patience struct {
+	next time.Time
+	wait time.Duration
+}
+
+// The waits of patience: the first one, and how far back hours that are there
+// in part are asked for again.
+const (
+	firstPatience = 6 * time.Hour
+	lateSamples   = 48
+)
 
 // Start makes the pusher ready and looks at what the bucket has. After an
 // error that Final does not call final the pipeline works all the same: hours
 // go to the spool, and the bucket is tried again at every push.
 func (p *Pipeline) Start(ctx context.Context) error {
 	p.closed = p.closing()
-	p.unknown = map[cost.Hour]bool{}
+	p.lacking = map[cost.Hour]patience{}
 	if err := p.Pusher.Start(ctx); err != nil {
 		return fmt.Errorf("start pushing: %w", err)
 	}
@@ -85,11 +102,12 @@ func (p *Pipeline) closing() cost.Hour { return cost.HourOf(p.Now().Add(-p.Sched
 func (p *Pipeline) Backfill(ctx context.Context, between func(context.Context) error) error {
 	end := p.closing()
 	window := cost.Window{Start: end - cost.Hour(p.Schedule.Backfill/time.Hour), End: end}
-	missing, err := p.Pusher.Missing(ctx, window)
+	missing, err := p.Pusher.Missing(ctx, window, end-lateSamples)
 	if err != nil {
 		return fmt.Errorf("find missing hours: %w", err)
 	}
-	missing = slices.DeleteFunc(missing, func(h cost.Hour) bool { return p.unknown[h] })
+	now := p.Now()
+	missing = slices.DeleteFunc(missing, func(h cost.Hour) bool { return now.Before(p.lacking[h].next) })
 	if len(missing) == 0 {
 		return nil
 	}
@@ -105,7 +123,7 @@ func (p *Pipeline) Backfill(ctx context.Context, between func(context.Context) e
 			return err
 		}
 	}
-	p.Logger.Info("backfill ends", "hours", len(missing))
+	p.Logger.Info("backfill ends", "hours", len(missing), "empty", p.Report.backfilled().Empty)
 	return nil
 }
 
@@ -175,9 +193,12 @@ func (p *Pipeline) compute(ctx context.Context, w cost.Window) error {
 // the source knows nothing: it stays a gap.
 func (p *Pipeline) allocate(u cost.HourUsage, partial bool) (h push.Hour, ok bool, err error) {
 	u.Cluster = p.Cluster
+	if !partial && u.CoverageSeconds < cost.WholeHour {
+		wait := max(firstPatience, 2*p.lacking[u.Hour].wait)
+		p.lacking[u.Hour] = patience{p.Now().Add(wait), wait}
+	}
 	if u.CoverageSeconds == 0 {
 		if !partial {
-			p.unknown[u.Hour] = true
 			p.Report.empty()
 		}
 		return h, false, nil
@@ -232,6 +253,7 @@ func (p *Pipeline) live(ctx context.Context) error {
 		}
 	}
 	p.Pusher.SetLive(hours...)
+	p.open = len(hours)
 	return nil
 }
 
@@ -263,6 +285,9 @@ func (p *Pipeline) Follow(ctx context.Context) error {
 		if !p.Now().Before(due) {
 			if p.try(ctx, p.fillGaps) == nil {
 				due = p.Now().Add(backfillEvery)
+			}
+			if p.Inspect != nil {
+				_ = p.try(ctx, p.Inspect) // reported
 			}
 		}
 		t := time.NewTimer(p.untilNext())

@@ -31,6 +31,7 @@ type Report struct {
 	newest   cost.Hour
 	backfill *costfile.BackfillStatus
 	problems map[string]costfile.Problem
+	doubts   []costfile.Problem // about the source
 }
 
 // NewReport returns an empty report.
@@ -41,11 +42,36 @@ func NewReport(isDefault func(string) bool, now func() time.Time) *Report {
 	}
 }
 
-// SetSource says where usage comes from.
-func (r *Report) SetSource(s costfile.SourceStatus, provider, region string) {
+// SetSource says where usage comes from, and what is doubtful about it.
+func (r *Report) SetSource(s costfile.SourceStatus, provider, region string, warnings ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.source, r.provider, r.region = s, provider, region
+	old := r.doubts
+	r.doubts = nil
+	for _, w := range warnings {
+		p := costfile.Problem{Code: "source", Message: w, Since: r.Now().UTC()}
+		for _, o := range old {
+			if o.Message == w {
+				p.Since = o.Since
+			}
+		}
+		r.doubts = append(r.doubts, p)
+	}
+}
+
+// known tells whether the source was already said to lack a metric.
+func (r *Report) known(metric string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.source.Missing, func(m costfile.MissingMetric) bool { return m.Metric == metric })
+}
+
+// doubted tells whether the source was already warned about so.
+func (r *Report) doubted(warning string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.doubts, func(p costfile.Problem) bool { return p.Message == warning })
 }
 
 // SetProblem adds or renews a problem; its Since stays that of the first time.
@@ -95,6 +121,17 @@ func (r *Report) backfillDone(hours int) (done, all int) {
 	defer r.mu.Unlock()
 	r.backfill.Done += hours
 	return r.backfill.Done, r.backfill.Hours
+}
+
+// backfilled is how the last backfill went, nil without one.
+func (r *Report) backfilled() *costfile.BackfillStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.backfill == nil {
+		return nil
+	}
+	b := *r.backfill
+	return &b
 }
 
 func (r *Report) empty() {
@@ -173,5 +210,6 @@ func (r *Report) fill(s *costfile.Status) {
 	for _, p := range r.problems {
 		s.Problems = append(s.Problems, p)
 	}
+	s.Problems = append(s.Problems, r.doubts...)
 	slices.SortFunc(s.Problems, func(a, b costfile.Problem) int { return strings.Compare(a.Code, b.Code) })
 }

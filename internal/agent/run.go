@@ -154,6 +154,10 @@ func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
 	return &Pipeline{
 		Source: a.source, Prices: a.prices, Policy: allocate.Policy{}, Pusher: a.pusher, Schedule: a.cfg.Schedule,
 		Cluster: a.cfg.ClusterID, Now: a.cfg.Now, Logger: a.logger.With("component", "agent"), Report: report,
+		Inspect: func(ctx context.Context) error {
+			_, err := inspect(ctx, a.cfg, a.source, report, a.logger)
+			return err
+		},
 	}, nil
 }
 
@@ -191,17 +195,21 @@ func inspect(ctx context.Context, cfg Config, source collect.Source, report *Rep
 	}
 	status := costfile.SourceStatus{Kind: cfg.Source, Target: check.Backend, LastRead: cfg.Now().UTC()}
 	for _, m := range check.Missing {
-		logger.Warn("metric absent", "metric", m.Metric, "effect", m.Effect, "fix", m.Fix)
+		if !report.known(m.Metric) { // say it once
+			logger.Warn("metric absent", "metric", m.Metric, "effect", m.Effect, "fix", m.Fix)
+		}
 		status.Missing = append(status.Missing, costfile.MissingMetric{Metric: m.Metric, Effect: m.Effect, Fix: m.Fix})
 	}
 	for _, w := range check.Warnings {
-		logger.Warn("source", "warning", w)
+		if !report.doubted(w) {
+			logger.Warn("source", "warning", w)
+		}
 	}
 	id, err := source.Identity(ctx)
 	if err != nil {
 		return push.Owner{}, fmt.Errorf("%w: find out which cluster this is: %w", errSource, err)
 	}
-	report.SetSource(status, id.Provider, id.Region)
+	report.SetSource(status, id.Provider, id.Region, check.Warnings...)
 	owner := push.Owner{UID: id.UID, Proof: proofOf(id.Proof)}
 	if cfg.ClusterUID != "" {
 		owner = push.Owner{UID: cfg.ClusterUID, Proof: costfile.ProofFlag}
@@ -258,5 +266,11 @@ func once(ctx context.Context, p *Pipeline, cfg Config) error {
 	if err != nil {
 		return errors.Join(err, p.Push(ctx))
 	}
-	return p.Tick(ctx)
+	if err := p.Tick(ctx); err != nil {
+		return err
+	}
+	if b := p.Report.backfilled(); b != nil && b.Empty == b.Hours && p.open == 0 {
+		return fmt.Errorf("the source has no sample of the %d hours asked for, and none of now, so nothing was pushed; check --prometheus-url and the matcher, and that it scrapes kube-state-metrics and the kubelets", b.Hours)
+	}
+	return nil
 }

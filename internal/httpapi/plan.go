@@ -105,6 +105,9 @@ func (p *reader) sets(d Dialect, in SetParams) (step int64, acc query.Accumulate
 	if text == "" {
 		text, param = strings.TrimSpace(in.AccumulateBy), "accumulateBy"
 	}
+	if param == "accumulate" && strings.TrimSpace(in.AccumulateBy) != "" {
+		p.warn("accumulateBy is not read beside accumulate")
+	}
 	if strings.EqualFold(text, "weeknow") {
 		p.warn("%s=weeknow is answered as week: weeks begin on Sunday", param)
 		text = string(query.AccumulateWeek)

@@ -70,7 +70,7 @@ func TestS3Away(t *testing.T) {
 	if err != nil || rep.Days != 2 || rep.Objects != 6 {
 		t.Errorf("push after the outage: %+v, %v; want 2 days in 6 objects", rep, err)
 	}
-	missing, err := p.Missing(ctx, cost.Window{Start: today - 48, End: today - 22})
+	missing, err := p.Missing(ctx, cost.Window{Start: today - 48, End: today - 22}, noneLate)
 	if err != nil || len(missing) != 23 {
 		t.Errorf("%d hours missing, %v; want 23 of 26", len(missing), err)
 	}

@@ -60,7 +60,7 @@ func fullDisk(t *testing.T, dir string) {
 	if _, err := p.Push(ctx, nil); err != nil {
 		t.Fatalf("push with a full disk: %v", err)
 	}
-	missing, err := p.Missing(ctx, cost.Window{Start: added[0], End: full.Hour})
+	missing, err := p.Missing(ctx, cost.Window{Start: added[0], End: full.Hour}, noneLate)
 	if err != nil || len(missing) != 0 {
 		t.Errorf("missing after the push: %v, %v; want none of the %d hours", missing, err, len(added))
 	}
@@ -71,7 +71,7 @@ func fullDisk(t *testing.T, dir string) {
 	must(t, p.Add(ctx, full))
 	_, err = p.Push(ctx, nil)
 	must(t, err)
-	if missing, err = p.Missing(ctx, cost.Window{Start: added[0], End: full.Hour + 1}); err != nil || len(missing) != 0 {
+	if missing, err = p.Missing(ctx, cost.Window{Start: added[0], End: full.Hour + 1}, noneLate); err != nil || len(missing) != 0 {
 		t.Errorf("missing in the end: %v, %v", missing, err)
 	}
 }

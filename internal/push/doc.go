@@ -3,7 +3,7 @@
 //
 //	p, err := push.New(cfg, bucket, logger, registry)
 //	p.Start(ctx)                       // ownership, what the bucket has
-//	missing, err := p.Missing(ctx, w)  // closed hours to compute, newest first
+//	missing, err := p.Missing(ctx, w, late)  // closed hours to compute, newest first
 //	p.Add(ctx, hours...)               // closed hours: on disk when it returns
 //	p.SetLive(open...)                 // hours that are not closed yet
 //	p.Push(ctx, fill)                  // days newest first, live, status.json last

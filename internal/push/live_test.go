@@ -103,7 +103,7 @@ func TestFoldLive(t *testing.T) {
 	p = open(t, config(t, c), store)
 	must(t, p.Start(ctx))
 	window := cost.Window{Start: midnight + 10, End: midnight + 12}
-	missing, err := p.Missing(ctx, window)
+	missing, err := p.Missing(ctx, window, noneLate)
 	if err != nil || len(missing) != 1 || missing[0] != midnight+11 {
 		t.Errorf("missing = %v, %v; want the hour that was not whole", missing, err)
 	}
@@ -122,7 +122,7 @@ func TestFoldLive(t *testing.T) {
 	if got := hoursOf(t, store, dailyKey)[midnight+11]; got.Partial || got.Coverage != 3600 {
 		t.Errorf("hour computed again = %+v", got)
 	}
-	if missing, err = p.Missing(ctx, window); err != nil || len(missing) != 0 {
+	if missing, err = p.Missing(ctx, window, noneLate); err != nil || len(missing) != 0 {
 		t.Errorf("missing = %v, %v", missing, err)
 	}
 }

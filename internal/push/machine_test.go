@@ -280,7 +280,7 @@ func TestWhateverHappens(t *testing.T) {
 				})
 			},
 			"missing": func(*rapid.T) {
-				if _, err := m.pusher[who()].Missing(context.Background(), machineWindow); err != nil && !outage(err) {
+				if _, err := m.pusher[who()].Missing(context.Background(), machineWindow, noneLate); err != nil && !outage(err) {
 					check(err)
 				}
 			},
@@ -288,7 +288,7 @@ func TestWhateverHappens(t *testing.T) {
 		check(m.settle())
 		check(m.compare())
 		for i := range m.pusher {
-			missing, err := m.pusher[i].Missing(context.Background(), machineWindow)
+			missing, err := m.pusher[i].Missing(context.Background(), machineWindow, noneLate)
 			check(err)
 			if want := int(machineWindow.Hours()) - len(m.added); len(missing) != want {
 				r.Fatalf("pusher %d misses %d hours; want %d", i, len(missing), want)

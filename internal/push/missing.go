@@ -12,9 +12,11 @@ import (
 
 // Missing returns the hours of w that neither the bucket nor the spool holds
 // whole, newest first: those nobody computed, those that were dropped or
-// damaged, and those folded in as partial. It reads status.json, and the
-// objects of days about which status.json is not up to date.
-func (p *Pusher) Missing(ctx context.Context, w cost.Window) ([]cost.Hour, error) {
+// damaged, and those folded in as partial; of the hours from late on also those
+// that samples cover only in part, since more may have come. It reads
+// status.json, and the objects of days about which status.json is not up to
+// date.
+func (p *Pusher) Missing(ctx context.Context, w cost.Window, late cost.Hour) ([]cost.Hour, error) {
 	unlock, err := p.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -31,11 +33,14 @@ func (p *Pusher) Missing(ctx context.Context, w cost.Window) ([]cost.Hour, error
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []cost.Hour
+	whole := func(m costfile.HourMeta) bool {
+		return !m.Partial && (m.Hour < late || m.Coverage >= cost.WholeHour)
+	}
 	for h := w.End - 1; h >= w.Start; h-- {
-		if m, ok := p.days[h.Day()].hour(h); ok && !m.Partial {
+		if m, ok := p.days[h.Day()].hour(h); ok && whole(m) {
 			continue
 		}
-		if m, ok := p.spool.hour(h); ok && !m.Partial {
+		if m, ok := p.spool.hour(h); ok && whole(m) {
 			continue
 		}
 		out = append(out, h)

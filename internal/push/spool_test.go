@@ -45,7 +45,7 @@ func TestSpoolOutlivesOutage(t *testing.T) {
 	if rep.Days != 3 || rep.Objects != 9 || rep.Waiting != 0 {
 		t.Errorf("first push after the outage: %+v; want 3 days in 9 objects", rep)
 	}
-	missing, err := p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight + 13})
+	missing, err := p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight + 13}, noneLate)
 	if err != nil || len(missing) != 61-21 {
 		t.Errorf("%d hours missing, %v; want all but the 21 added", len(missing), err)
 	}
@@ -74,7 +74,7 @@ func TestSpoolLimits(t *testing.T) {
 	if err != nil || rep.Days != 2 || rep.Dropped != 2 {
 		t.Errorf("Push: %+v, %v; want 2 days, 2 hours dropped before the restart", rep, err)
 	}
-	missing, err := p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight - 46})
+	missing, err := p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight - 46}, noneLate)
 	if err != nil || len(missing) != 2 {
 		t.Errorf("missing = %v, %v; want the dropped hours", missing, err)
 	}
@@ -82,7 +82,7 @@ func TestSpoolLimits(t *testing.T) {
 	must(t, p.Add(ctx, hourOf(midnight-48, 3600, 2), hourOf(midnight-47, 3600, 2)))
 	_, err = p.Push(ctx, nil)
 	must(t, err)
-	if missing, err = p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight - 46}); err != nil || len(missing) != 0 {
+	if missing, err = p.Missing(ctx, cost.Window{Start: midnight - 48, End: midnight - 46}, noneLate); err != nil || len(missing) != 0 {
 		t.Errorf("missing after refill = %v, %v", missing, err)
 	}
 }
@@ -107,7 +107,7 @@ func TestSpoolBytes(t *testing.T) {
 		}
 	}
 	must(t, p.Start(ctx))
-	missing, err := p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 8})
+	missing, err := p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 8}, noneLate)
 	must(t, err)
 	if len(missing) == 0 || len(missing) == 8 || missing[len(missing)-1] != midnight {
 		t.Errorf("missing = %v; want some, the oldest", missing)
@@ -145,7 +145,7 @@ func TestTornSpool(t *testing.T) {
 			p := open(t, cfg, b)
 			defer p.Close()
 			must(t, p.Start(ctx))
-			missing, err := p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 1})
+			missing, err := p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 1}, noneLate)
 			if err != nil || len(missing) != 1 {
 				t.Fatalf("missing = %v, %v; want the torn hour", missing, err)
 			}
@@ -156,7 +156,7 @@ func TestTornSpool(t *testing.T) {
 				t.Error(err)
 			}
 			must(t, p.Add(ctx, hourOf(midnight, 3600, 1)))
-			if missing, err = p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 1}); err != nil || len(missing) != 0 {
+			if missing, err = p.Missing(ctx, cost.Window{Start: midnight, End: midnight + 1}, noneLate); err != nil || len(missing) != 0 {
 				t.Errorf("missing after adding again = %v, %v", missing, err)
 			}
 		})

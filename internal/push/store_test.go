@@ -78,7 +78,7 @@ func TestWithoutList(t *testing.T) {
 	for i := range 2 { // the second finds what the first wrote
 		p := open(t, config(t, c), b)
 		must(t, p.Start(ctx))
-		missing, err := p.Missing(ctx, cost.Window{Start: midnight - 24, End: midnight + 12})
+		missing, err := p.Missing(ctx, cost.Window{Start: midnight - 24, End: midnight + 12}, noneLate)
 		if err != nil || len(missing) != 36-i {
 			t.Errorf("run %d: %d hours missing, %v", i, len(missing), err)
 		}

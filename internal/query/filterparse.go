@@ -148,6 +148,14 @@ func (p *filterParser) comparison() (Node, error) {
 	if m.Values, err = p.values(); err != nil {
 		return nil, err
 	}
+	if m.Property == "provider" {
+		for i, v := range m.Values {
+			m.Values[i] = providerName(v)
+		}
+	}
+	if m.Property == "controller" && m.Op == OpEquals {
+		return controllerMatch(m), nil
+	}
 	isMap := m.Property == "label" || m.Property == "annotation"
 	if isMap && m.Key == "" {
 		return p.hasKey(m, keyAt)
@@ -156,6 +164,50 @@ func (p *filterParser) comparison() (Node, error) {
 		return nil, p.fail(keyAt, droppedLabelError("filter", m.Key).Reason, "ask by pod or controller instead")
 	}
 	return m, nil
+}
+
+// providerName is a provider as rows spell it: clients write aws for AWS.
+func providerName(s string) string {
+	for _, known := range []string{"AWS", "Azure", "GCP"} {
+		if strings.EqualFold(s, known) {
+			return known
+		}
+	}
+	return s
+}
+
+// controllerMatch reads kind:name among the names of controllers, which is how
+// answers show them; the names of Kubernetes have no colon.
+func controllerMatch(m Match) Node {
+	var of []Node
+	plain := m
+	plain.Values = nil
+	for _, v := range m.Values {
+		kind, name, ok := strings.Cut(v, ":")
+		if !ok {
+			plain.Values = append(plain.Values, v)
+			continue
+		}
+		both := []Node{
+			Match{Property: "controllerKind", Op: OpEquals, Not: m.Not, Values: []string{kind}},
+			Match{Property: "controller", Op: OpEquals, Not: m.Not, Values: []string{name}},
+		}
+		if m.Not {
+			of = append(of, Or{Of: both})
+		} else {
+			of = append(of, And{Of: both})
+		}
+	}
+	if len(plain.Values) > 0 {
+		of = append(of, plain)
+	}
+	switch {
+	case len(of) == 1:
+		return of[0]
+	case m.Not:
+		return And{Of: of}
+	}
+	return Or{Of: of}
 }
 
 // hasKey finishes label:"app", which compares the keys there are.
@@ -279,6 +331,8 @@ func (p *filterParser) word() (string, error) {
 	switch {
 	case p.i == at:
 		return "", p.fail(at, "a value is expected", `write key:"value"`)
+	case p.s[at] == '\'':
+		return "", p.fail(at, "a value in single quotes", `use double quotes: key:"value"`)
 	case p.i < len(p.s) && (p.s[p.i] == '"' || p.s[p.i] == '('):
 		return "", p.fail(p.i, fmt.Sprintf("%q within a value", p.s[p.i]), "put double quotes around the whole value")
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/fleetcost/fleetcost/internal/cost"
 )
 
@@ -116,7 +118,7 @@ func windowBounds(s string, now time.Time) (start, end time.Time, err error) {
 	if rest, ok := strings.CutPrefix(s, "last"); ok {
 		d, unit, err := unitDuration(rest)
 		if err != nil {
-			return start, end, err
+			return start, end, invalid("window", fmt.Sprintf("%q is not a window", s), "use one of: "+windowForms)
 		}
 		end = now.Truncate(max(unit, time.Hour))
 		if unit > 24*time.Hour {
@@ -242,6 +244,11 @@ func ParseStep(s string) (hours int64, err error) {
 	if unitErr != nil {
 		var goErr error
 		if d, goErr = time.ParseDuration(s); goErr != nil {
+			var long model.Duration // 1d12h
+			long, goErr = model.ParseDuration(s)
+			d = time.Duration(long)
+		}
+		if goErr != nil {
 			return 0, invalid("step", fmt.Sprintf("%q is not a duration", s), "write 1h, 6h, 1d or 1w")
 		}
 	}

@@ -104,7 +104,7 @@ func TestParseWindowNeverPanicsAndCovers(t *testing.T) {
 }
 
 func TestParseStepAndAccumulate(t *testing.T) {
-	for in, want := range map[string]int64{"": 0, "1h": 1, "24h": 24, "1d": 24, "1w": 168, "60m": 1, "1h60m": 2, "90m": -1, "15m": -1, "0h": -1, "-1d": -1, "x": -1} {
+	for in, want := range map[string]int64{"": 0, "1h": 1, "24h": 24, "1d": 24, "1d12h": 36, "1w": 168, "60m": 1, "1h60m": 2, "90m": -1, "15m": -1, "0h": -1, "-1d": -1, "x": -1} {
 		got, err := query.ParseStep(in)
 		if want < 0 && err == nil || want >= 0 && (err != nil || got != want) {
 			t.Errorf("ParseStep(%q) = %d, %v; want %d", in, got, err, want)

@@ -103,11 +103,21 @@ func (s *Source) checkMissing(ctx context.Context, r *collect.CheckReport) error
 		if f.missing == nil {
 			continue
 		}
-		n, err := s.scalar(ctx, fmt.Sprintf("count(last_over_time(%s[1h]))", s.selector(f, "")), at)
-		if err != nil {
-			return fmt.Errorf("look for %s: %w", f.metric, err)
+		there := false
+		for _, metric := range append([]string{f.metric}, f.missing.instead...) {
+			look := f
+			if metric != f.metric {
+				look = &family{metric: metric}
+			}
+			n, err := s.scalar(ctx, fmt.Sprintf("count(last_over_time(%s[1h]))", s.selector(look, "")), at)
+			if err != nil {
+				return fmt.Errorf("look for %s: %w", metric, err)
+			}
+			if there = n > 0; there {
+				break
+			}
 		}
-		if n == 0 && !slices.ContainsFunc(r.Missing, func(m collect.Missing) bool { return m.Metric == f.metric }) {
+		if !there && !slices.ContainsFunc(r.Missing, func(m collect.Missing) bool { return m.Metric == f.metric }) {
 			r.Missing = append(r.Missing, collect.Missing{Metric: f.metric, Effect: f.missing.effect, Fix: f.missing.fix})
 		}
 	}

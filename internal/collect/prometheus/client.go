@@ -132,6 +132,8 @@ func seconds(t time.Time) string {
 // ask posts one query and feeds its series to fn. When an answer breaks off it
 // is asked again from its beginning, so fn may see a series twice.
 func (c *client) ask(ctx context.Context, path string, form url.Values, maxSamples int, fn func(labels, []sample) error) (answer, error) {
+	form.Set("partial_response", "false")  // Thanos: fail rather than leave a store out
+	form.Set("deny_partial_response", "1") // VictoriaMetrics' cluster: the same
 	form.Set("timeout", strconv.Itoa(int(c.cfg.Timeout/time.Second))+"s")
 	return c.retry(ctx, func() (answer, error) { return c.once(ctx, path, form, maxSamples, fn) })
 }
@@ -155,6 +157,14 @@ func (c *client) retry(ctx context.Context, do func() (answer, error)) (answer, 
 			return a, err
 		}
 	}
+}
+
+// partialError is an answer with a part of the data. What is computed from it
+// would be too cheap and look whole, so it is not used.
+type partialError struct{ why string }
+
+func (e *partialError) Error() string {
+	return "the source answered in part: " + e.why + "; no hour is computed from half of its samples, so it stays a gap until all stores behind the source answer"
 }
 
 // callbackError wraps an error of the caller's function, which is never retried.
@@ -203,6 +213,9 @@ func (c *client) once(ctx context.Context, path string, form url.Values, maxSamp
 	c.metrics.seconds.WithLabelValues(path).Observe(c.cfg.Now().Sub(began).Seconds())
 	if err == nil && a.status != "success" {
 		err = &apiError{status: resp.StatusCode, kind: a.errorType, message: a.message}
+	}
+	if why := a.incomplete(); err == nil && why != "" {
+		err = &partialError{why}
 	}
 	result := "ok"
 	if err != nil {

@@ -36,6 +36,39 @@ func noWait(s *Source) *Source {
 	return s
 }
 
+// An answer without a part of the data looks like any other, but for a field
+// beside it. Nothing is computed from it.
+func TestPartialAnswersAreRefused(t *testing.T) {
+	for extra, want := range map[string]string{
+		`"warnings":["store 10.0.0.7: connection refused"]`: "store 10.0.0.7: connection refused",
+		`"isPartial":true`:                                              "isPartial",
+		`"isPartial":false,"warnings":null`:                             "",
+		`"warnings":["PromQL info: metric might not be a counter"]`:     "",
+		`"warnings":["PromQL warning: a mix","no store matches query"]`: "no store matches",
+	} {
+		var asked atomic.Int32
+		var form string
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm()
+			form = r.Form.Get("partial_response") + r.Form.Get("deny_partial_response")
+			asked.Add(1)
+			_, _ = io.WriteString(w, strings.TrimSuffix(oneSeries, "}")+","+extra+"}")
+		}))
+		s := noWait(newSource(t, srv.URL, func(c *Config) { c.Retries = 2 }))
+		_, err := s.scalar(contextFor(t), "x", time.Time{})
+		srv.Close()
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "in part")) {
+			t.Errorf("%s: %v", extra, err)
+		}
+		if n := asked.Load(); err != nil && n != 3 || err == nil && n != 1 {
+			t.Errorf("%s: asked %d times", extra, n)
+		}
+		if form != "false1" {
+			t.Errorf("partial answers are not declined: %q", form)
+		}
+	}
+}
+
 func TestCredentialsAndHeaders(t *testing.T) {
 	token := file(t, "first\n")
 	var got *http.Request

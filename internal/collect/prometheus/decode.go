@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // sample is one value at a time in ms since the Unix epoch.
@@ -57,7 +58,24 @@ type decoder struct {
 type answer struct {
 	status, errorType, message string
 	samples, series            int
-	warnings                   int
+	warnings                   []string
+	partial                    bool // VictoriaMetrics says so beside the data
+}
+
+// incomplete returns why an answer of status success is not all of it, "" when
+// it is. Queriers of several stores (Thanos, Mimir, VictoriaMetrics' cluster)
+// answer with what they have when a store is away. Remarks on the query itself
+// are no reason.
+func (a *answer) incomplete() string {
+	for _, w := range a.warnings {
+		if !strings.HasPrefix(w, "PromQL ") {
+			return w
+		}
+	}
+	if a.partial {
+		return "isPartial is true"
+	}
+	return ""
 }
 
 // decode reads an answer and calls fn for every series. The arguments of fn
@@ -76,7 +94,11 @@ func decode(r io.Reader, maxSamples int, fn func(labels, []sample) error) (answe
 		case "data":
 			err = d.data(&a, fn)
 		case "warnings":
-			err = d.array(func() error { a.warnings++; return d.skip() })
+			a.warnings, err = d.texts()
+		case "isPartial":
+			if err = d.number(); err == nil {
+				a.partial = string(d.buf) == "true"
+			}
 		default:
 			err = d.skip()
 		}
@@ -324,6 +346,19 @@ func (d *decoder) text() (string, error) {
 	}
 	err := d.string()
 	return string(d.buf), err
+}
+
+// texts reads a list of strings; anything else counts as none.
+func (d *decoder) texts() (out []string, err error) {
+	if b, err := d.peek(); err != nil || b != '[' {
+		return nil, errors.Join(err, d.skip())
+	}
+	err = d.array(func() error {
+		t, err := d.text()
+		out = append(out, t)
+		return err
+	})
+	return out, err
 }
 
 // number reads a number, or the words true, false and null, into d.buf.

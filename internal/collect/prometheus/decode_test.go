@@ -40,7 +40,7 @@ func TestDecode(t *testing.T) {
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(label{})); err != nil || d != "" {
 		t.Errorf("%v %s", err, d)
 	}
-	if a.status != "success" || a.samples != 4 || a.series != 2 || a.warnings != 1 {
+	if a.status != "success" || a.samples != 4 || a.series != 2 || len(a.warnings) != 1 {
 		t.Errorf("%+v", a)
 	}
 	if v := got[0].L.get("x"); v != "own" {

@@ -30,7 +30,10 @@ type family struct {
 }
 
 // absence is the text of a collect.Missing.
-type absence struct{ effect, fix string }
+type absence struct {
+	effect, fix string
+	instead     []string // metrics any of which does as well
+}
 
 const accelerators = `nvidia_com_.+|amd_com_gpu|gpu_intel_com_.+|habana_ai_gaudi|aws_amazon_com_neuron|google_com_tpu`
 
@@ -100,13 +103,13 @@ func nodeFamilies() []family {
 	return []family{
 		{
 			metric: "kube_node_labels", mode: hourly, shard: "node",
-			missing: &absence{"instance type, region, zone and spot are unknown, so nodes get default prices", "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
+			missing: &absence{effect: "instance type, region, zone and spot are unknown, so nodes get default prices", fix: "add --metric-labels-allowlist=nodes=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Node(l.get("node")).SetLabels(last(pts).t, kubeLabels(l, "label_"))
 			},
 		},
 		{
-			metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{"nodes, and so all cost of CPU, RAM and GPU, will be unknown", ksmFix},
+			metric: "kube_node_info", mode: raw, shard: "node", missing: &absence{effect: "nodes, and so all cost of CPU, RAM and GPU, will be unknown", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				observeObject(in, &n.Present, pts)
@@ -117,14 +120,14 @@ func nodeFamilies() []family {
 			},
 		},
 		{
-			metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{"nodes that reuse a name cannot be told apart, and start at their first sample", ksmFix},
+			metric: "kube_node_created", mode: raw, shard: "node", missing: &absence{effect: "nodes that reuse a name cannot be told apart, and start at their first sample", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeLevel(in, &in.Node(l.get("node")).Created, pts)
 			},
 		},
 		{
 			metric: "kube_node_status_capacity", match: `resource=~"cpu|memory|` + accelerators + `"`, mode: raw, shard: "node",
-			missing: &absence{"nodes have no size, so no cost", ksmFix},
+			missing: &absence{effect: "nodes have no size, so no cost", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				switch r := l.get("resource"); r {
@@ -141,7 +144,7 @@ func nodeFamilies() []family {
 		},
 		{
 			metric: "kube_node_status_allocatable", match: `resource=~"cpu|memory"`, mode: raw, shard: "node",
-			missing: &absence{"the part of a node that the system reserves is not shown apart", ksmFix},
+			missing: &absence{effect: "the part of a node that the system reserves is not shown apart", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				n := in.Node(l.get("node"))
 				if l.get("resource") == "cpu" {
@@ -153,7 +156,7 @@ func nodeFamilies() []family {
 		},
 		{
 			metric: "container_fs_limit_bytes", match: `id="/",device=~"/dev/.+",device!~"/dev/(shm|mapper/loop|loop).*"`, mode: hourly,
-			missing: &absence{"boot disks have no size, so no cost", cadvisorFix},
+			missing: &absence{effect: "boot disks have no size, so no cost", fix: cadvisorFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				if name := kubeletNode(l); name != "" {
 					in.Note(in.Node(name).Disk(l.get("device")), last(pts).v)
@@ -186,7 +189,7 @@ func podFamilies() []family {
 	}
 	return []family{
 		{
-			metric: "kube_pod_info", mode: hourly, shard: "pod", missing: &absence{"pods cannot be placed on nodes, so their cost is unknown", ksmFix},
+			metric: "kube_pod_info", mode: hourly, shard: "pod", missing: &absence{effect: "pods cannot be placed on nodes, so their cost is unknown", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				p := in.Pod(pod(l))
 				collect.Prefer(&p.Node, l.get("node"))
@@ -198,31 +201,31 @@ func podFamilies() []family {
 			},
 		},
 		{
-			metric: "kube_pod_owner", match: `owner_is_controller="true"`, mode: hourly, shard: "pod", missing: &absence{"controllers come from kube_pod_info only", ksmFix},
+			metric: "kube_pod_owner", match: `owner_is_controller="true"`, mode: hourly, shard: "pod", missing: &absence{effect: "controllers come from kube_pod_info only", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				p := in.Pod(pod(l))
 				p.OwnerKind, p.OwnerName = l.get("owner_kind"), l.get("owner_name")
 			},
 		},
-		{metric: "kube_replicaset_owner", mode: hourly, shard: "replicaset", missing: &absence{"pods of a Deployment are shown under their ReplicaSet", ksmFix}, add: owner("replicaset", "replicaset")},
+		{metric: "kube_replicaset_owner", mode: hourly, shard: "replicaset", missing: &absence{effect: "pods of a Deployment are shown under their ReplicaSet", fix: ksmFix}, add: owner("replicaset", "replicaset")},
 		{metric: "kube_job_owner", mode: hourly, shard: "job_name", add: owner("job", "job_name")},
 		{
 			metric: "kube_pod_labels", mode: hourly, shard: "pod",
-			missing: &absence{"labels will be empty", "add --metric-labels-allowlist=pods=[*] to kube-state-metrics"},
+			missing: &absence{effect: "labels will be empty", fix: "add --metric-labels-allowlist=pods=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.Pod(pod(l)).SetLabels(last(pts).t, kubeLabels(l, "label_"))
 			},
 		},
 		{
 			metric: "kube_namespace_labels", mode: hourly, shard: "namespace",
-			missing: &absence{"labels of namespaces will be empty", "add --metric-labels-allowlist=namespaces=[*] to kube-state-metrics"},
+			missing: &absence{effect: "labels of namespaces will be empty", fix: "add --metric-labels-allowlist=namespaces=[*] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.SetNamespaceLabels(l.get("namespace"), last(pts).t, kubeLabels(l, "label_"))
 			},
 		},
 		{
 			metric: "kube_pod_annotations", mode: hourly, shard: "pod", when: wantsAnnotations,
-			missing: &absence{"annotations will be empty", "add --metric-annotations-allowlist=pods=[…] to kube-state-metrics"}, add: podAnnotations,
+			missing: &absence{effect: "annotations will be empty", fix: "add --metric-annotations-allowlist=pods=[…] to kube-state-metrics"}, add: podAnnotations,
 		},
 		{
 			metric: "kube_pod_annotations", match: `annotation_capacity_provisioned!=""`, mode: hourly, shard: "pod",
@@ -230,7 +233,7 @@ func podFamilies() []family {
 		},
 		{
 			metric: "kube_namespace_annotations", mode: hourly, shard: "namespace", when: wantsAnnotations,
-			missing: &absence{"annotations of namespaces will be empty", "add --metric-annotations-allowlist=namespaces=[…] to kube-state-metrics"},
+			missing: &absence{effect: "annotations of namespaces will be empty", fix: "add --metric-annotations-allowlist=namespaces=[…] to kube-state-metrics"},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				in.SetNamespaceAnnotations(l.get("namespace"), last(pts).t, kubeLabels(l, "annotation_"))
 			},
@@ -294,12 +297,12 @@ func containerFamilies() []family {
 	return []family{
 		{
 			metric: "kube_pod_container_status_running", mode: raw, shard: "pod",
-			missing: &absence{"containers count as running where the kubelets measured them", ksmFix}, add: running(false),
+			missing: &absence{effect: "containers count as running where the kubelets measured them", fix: ksmFix}, add: running(false),
 		},
 		{metric: "kube_pod_init_container_status_running", mode: raw, shard: "pod", add: running(true)},
 		{
 			metric: "kube_pod_container_state_started", mode: raw, shard: "pod",
-			missing: &absence{"containers begin and end at whole steps", ksmFix},
+			missing: &absence{effect: "containers begin and end at whole steps", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeLevel(in, &in.Container(pod(l), l.get("container")).Started, pts)
 			},
@@ -312,7 +315,7 @@ func containerFamilies() []family {
 		},
 		{
 			metric: "kube_pod_container_resource_requests", match: requested, mode: raw, shard: "pod",
-			missing: &absence{"requests are unknown: containers cost only what they use", ksmFix}, add: resources(false),
+			missing: &absence{effect: "requests are unknown: containers cost only what they use", fix: ksmFix}, add: resources(false),
 		},
 		{metric: "kube_pod_container_resource_limits", match: limited, mode: raw, shard: "pod", add: resources(true)},
 		{metric: "kube_pod_init_container_resource_requests", match: requested, mode: raw, shard: "pod", add: resources(false)},

@@ -48,12 +48,12 @@ func usageFamilies() []family {
 	return []family{
 		{
 			metric: "container_cpu_usage_seconds_total", match: containers + `,cpu=~"total|"`, mode: raw, shard: "pod",
-			missing: &absence{"use of CPU is unknown: containers cost what they request", cadvisorFix},
+			missing: &absence{effect: "use of CPU is unknown: containers cost what they request", fix: cadvisorFix},
 			add:     func(in *collect.Integrator, l labels, pts []sample) { observe(in, &cgroup(in, l).CPU, pts) },
 		},
 		{
 			metric: "container_memory_working_set_bytes", match: containers, mode: raw, shard: "pod",
-			missing: &absence{"use of memory is unknown: containers cost what they request", cadvisorFix},
+			missing: &absence{effect: "use of memory is unknown: containers cost what they request", fix: cadvisorFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				g := cgroup(in, l)
 				g.RAM.Grow(len(pts))
@@ -64,11 +64,11 @@ func usageFamilies() []family {
 		},
 		{
 			metric: "container_network_receive_bytes_total", match: sandboxes, mode: raw, shard: "pod",
-			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(true),
+			missing: &absence{effect: "network bytes will be 0", fix: cadvisorFix}, add: network(true),
 		},
 		{
 			metric: "container_network_transmit_bytes_total", match: sandboxes, mode: raw, shard: "pod",
-			missing: &absence{"network bytes will be 0", cadvisorFix}, add: network(false),
+			missing: &absence{effect: "network bytes will be 0", fix: cadvisorFix}, add: network(false),
 		},
 		{metric: "DCGM_FI_PROF_GR_ENGINE_ACTIVE", mode: raw, shard: "pod", add: gpuUse(1)},
 		{metric: "DCGM_FI_DEV_GPU_UTIL", mode: raw, shard: "pod", add: gpuUse(0.01)},
@@ -99,7 +99,7 @@ func volumeFamilies() []family {
 	return []family{
 		{
 			metric: "kube_persistentvolume_capacity_bytes", mode: raw, shard: "persistentvolume",
-			missing: &absence{"volumes and their cost are unknown", ksmFix},
+			missing: &absence{effect: "volumes and their cost are unknown", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, pts []sample) {
 				observeObject(in, &in.Volume(l.get("persistentvolume")).Capacity, pts)
 			},
@@ -112,7 +112,7 @@ func volumeFamilies() []family {
 		},
 		{
 			metric: "kube_persistentvolume_info", mode: hourly, shard: "persistentvolume",
-			missing: &absence{"volumes that share a disk, and shared or local volumes, are not recognised", ksmFix}, add: volumeInfo,
+			missing: &absence{effect: "volumes that share a disk, and shared or local volumes, are not recognised", fix: ksmFix}, add: volumeInfo,
 		},
 		{
 			metric: "kube_persistentvolume_labels", mode: hourly, shard: "persistentvolume",
@@ -128,7 +128,7 @@ func volumeFamilies() []family {
 		},
 		{
 			metric: "kube_persistentvolumeclaim_info", mode: hourly, shard: "persistentvolumeclaim",
-			missing: &absence{"volumes cannot be matched to claims", ksmFix},
+			missing: &absence{effect: "volumes cannot be matched to claims", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				c := in.Claim(l.get("namespace"), l.get("persistentvolumeclaim"))
 				collect.Prefer(&c.Volume, l.get("volumename"))
@@ -137,7 +137,7 @@ func volumeFamilies() []family {
 		},
 		{
 			metric: "kube_pod_spec_volumes_persistentvolumeclaims_info", mode: hourly, shard: "pod",
-			missing: &absence{"volumes cannot be charged to pods and stay unmounted", ksmFix},
+			missing: &absence{effect: "volumes cannot be charged to pods and stay unmounted", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				in.Pod(pod(l)).Mount(l.get("persistentvolumeclaim"))
 			},
@@ -213,7 +213,7 @@ func serviceFamilies() []family {
 		},
 		{
 			metric: "kube_service_info", mode: hourly, shard: "service",
-			missing: &absence{"services and load balancers are unknown", ksmFix},
+			missing: &absence{effect: "services and load balancers are unknown", fix: ksmFix},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				service(in, l).SetRequestedAddress(l.get("load_balancer_ip"))
 			},
@@ -226,6 +226,11 @@ func serviceFamilies() []family {
 		},
 		{
 			metric: "kube_endpointslice_endpoints", match: `targetref_kind="Pod"`, mode: hourly, shard: "endpointslice",
+			missing: &absence{
+				effect:  "the pods behind services are unknown: services are empty, and load balancers stay unmounted",
+				fix:     "let kube-state-metrics export endpointslices (or endpoints): leave them in --resources, and allow it to list them",
+				instead: []string{"kube_endpoint_address", "service_selector_labels"},
+			},
 			add: func(in *collect.Integrator, l labels, _ []sample) {
 				// A slice is named after its service and five random characters.
 				name := l.get("endpointslice")

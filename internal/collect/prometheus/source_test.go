@@ -153,6 +153,9 @@ func TestSmallCluster(t *testing.T) {
 		if !slices.Contains(r.Missing, want) {
 			t.Errorf("missing: %v", r.Missing)
 		}
+		if !slices.ContainsFunc(r.Missing, func(m collect.Missing) bool { return m.Metric == "kube_endpointslice_endpoints" }) {
+			t.Errorf("what lies behind services is not missed: %v", r.Missing)
+		}
 		id, err := s.Identity(contextFor(t))
 		if err != nil || id.UID != "" || id.Provider != "AWS" || id.Region != "eu-west-1" {
 			t.Errorf("%+v, %v", id, err)
