@@ -95,7 +95,7 @@ func TestParseFilterErrors(t *testing.T) {
 		`namespace:apod:"b"`:             `at position 16: '"' within a value`,
 		`namespace:a(b)`:                 `at position 12: '(' within a value`,
 		`namespace:+pod:b`:               `at position 11: a value is expected`,
-		`namespace:'a'`:                 `at position 11: a value in single quotes`,
+		`namespace:'a'`:                  `at position 11: a value in single quotes`,
 		`namespace:a,`:                   `at position 13: a value is expected`,
 		`namespace:"a`:                   `at position 11: the quote is not closed`,
 		`namespace:"a",`:                 `at position 15: a value is expected`,
