@@ -59,8 +59,26 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	if cfg.SignatureV2 {
 		signature = credentials.SignatureV2
 	}
+	client, err := newCore(cfg, credentials.New(&provider{source: source, signature: signature}), transport)
+	if err != nil {
+		return nil, err
+	}
+	deps.Logger.Info("opened S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
+	return &s3Bucket{
+		cfg:       cfg,
+		core:      *client,
+		source:    source,
+		transport: transport,
+		sse:       sse,
+		logger:    deps.Logger,
+		wait:      sleep,
+	}, nil
+}
+
+// newCore returns a client whose requests go where cfg says.
+func newCore(cfg S3Config, creds *credentials.Credentials, transport http.RoundTripper) (*minio.Core, error) {
 	client, err := minio.NewCore(cfg.Endpoint, &minio.Options{
-		Creds:        credentials.New(&provider{source: source, signature: signature}),
+		Creds:        creds,
 		Secure:       !cfg.Insecure,
 		Transport:    transport,
 		Region:       cfg.Region,
@@ -72,16 +90,7 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	}
 	client.SetAppInfo("fleetcost", "1")
 	client.SetS3EnableDualstack(!cfg.DisableDualstack)
-	deps.Logger.Info("opened S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
-	return &s3Bucket{
-		cfg:       cfg,
-		core:      *client,
-		source:    source,
-		transport: transport,
-		sse:       sse,
-		logger:    deps.Logger,
-		wait:      sleep,
-	}, nil
+	return client, nil
 }
 
 var lookups = map[Lookup]minio.BucketLookupType{
