@@ -1,0 +1,336 @@
+package storagecheck
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
+)
+
+// errSeen ends a listing at its first object.
+var errSeen = errors.New("seen")
+
+// forbidden is an action that was refused, with the statement that would allow
+// it. What the store says besides (a key's policy, an organization's) is told by
+// the catalogue.
+func (r *runner) forbidden(action string, err error) Check {
+	c := r.failed(err, "")
+	c.Evidence = fmt.Sprintf("%s is denied: %s", action, c.Evidence)
+	if !strings.HasPrefix(action, "s3:") {
+		if c.Fix == "" {
+			c.Fix = "Give the credentials of the configuration this right."
+		}
+		return c
+	}
+	if plain, ok := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: 403, With: r.names}); ok && plain.ID != c.ID && c.ID != "" {
+		return c // something more special than a missing permission
+	}
+	c.Cause = fmt.Sprintf("The policy of these credentials does not allow %s there, or another policy (of the bucket, of the organization, a permissions boundary) forbids it.", action)
+	c.Fix = fmt.Sprintf("Allow %s %s.", action, r.whom())
+	c.Snippets = []diagnose.Snippet{r.statementSnippet(action)}
+	return c
+}
+
+func (r *runner) action(name string) string {
+	if r.cfg.Type == bucket.TypeS3 {
+		return "s3:" + name
+	}
+	return name
+}
+
+// list tries what the server finds clusters by. An agent needs no right to.
+func (r *runner) list(ctx context.Context) Check {
+	prefix := clusterPrefix
+	n := 0
+	err := r.inspection.List(ctx, prefix, "", func(bucket.Object) error {
+		n++
+		return errSeen
+	})
+	denied := errors.Is(err, bucket.ErrDenied)
+	switch {
+	case err != nil && !denied && !errors.Is(err, errSeen):
+		r.blockedBy[storeUsable] = checkList
+		return r.failed(err, "Check that the bucket exists, and that config.region and config.endpoint are its own.")
+	case r.in.Role == RoleAgent && denied:
+		return okay("not allowed, and an agent needs it not")
+	case denied:
+		return r.forbidden(r.action("ListBucket"), err)
+	case r.in.Role == RoleAgent && r.cfg.Type != bucket.TypeFilesystem:
+		return warning("allowed on "+r.inspection.String(), "An agent needs no "+r.action("ListBucket")+": it could see which clusters there are.",
+			"Give each cluster's agent the policy of its own keys only.", r.policySnippet())
+	case n == 0:
+		return okay("allowed; no cluster has pushed yet")
+	default:
+		return okay("allowed; there are clusters below %s", r.fullKey(prefix))
+	}
+}
+
+const probeText = "This object was written by `fleetcost storage check`, which removes it again.\n"
+
+// put writes a probe object as agents write theirs: with ACL, encryption and
+// metadata. Whether it could be removed again is asked first; if not, the write
+// is rehearsed, and nothing is written.
+func (r *runner) put(ctx context.Context) Check {
+	key := r.probeKey("put")
+	if err := r.inspection.Delete(ctx, key); errors.Is(err, bucket.ErrDenied) {
+		r.denied = err
+		return r.rehearsePut(ctx, key)
+	} else if err != nil {
+		return r.failed(err, "Check the store: it refuses requests about objects.")
+	}
+	r.probes = append(r.probes, key)
+	body := strings.NewReader(probeText)
+	if _, err := r.inspection.Put(ctx, key, body, body.Size(), bucket.Condition{}); err != nil {
+		return r.putFailed(err, func() error { return r.inspection.PutPlain(ctx, key, probeText) })
+	}
+	return r.worldReadable(okay("%s written%s", humanize.IBytes(uint64(len(probeText))), r.headers()))
+}
+
+// rehearsePut asks for a write that the store refuses once it allowed it.
+func (r *runner) rehearsePut(ctx context.Context, key string) Check {
+	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, true)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return skip("not tried: these credentials may not delete, so a probe object would stay")
+	case err != nil:
+		return r.putFailed(err, func() error {
+			_, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, false)
+			return err
+		})
+	case told.Wrote:
+		r.probes = append(r.probes, key)
+		return r.worldReadable(okay("allowed%s; the store does not check a body against its Content-MD5", r.headers()))
+	default:
+		r.refuses = true
+		return r.worldReadable(okay("allowed%s; nothing was written, as these credentials may not delete", r.headers()))
+	}
+}
+
+// putFailed tells s3:PutObject from s3:PutObjectAcl by a write without the ACL.
+func (r *runner) putFailed(err error, plain func() error) Check {
+	if !errors.Is(err, bucket.ErrDenied) {
+		return r.failed(err, "See the error of the store.")
+	}
+	if acl := r.acl(); acl != "" && plain() == nil {
+		c := r.forbidden("s3:PutObjectAcl", err)
+		c.Evidence = fmt.Sprintf("a write with X-Amz-Acl %s is denied, one without is allowed: s3:PutObjectAcl is missing", acl)
+		c.Cause = "Writing an object with an ACL needs s3:PutObjectAcl besides s3:PutObject. A public ACL is also refused where the bucket blocks public access."
+		c.Fix = fmt.Sprintf("Allow s3:PutObjectAcl %s; or, where the bucket is of the same account or enforces its owner's rights, remove X-Amz-Acl from put_user_metadata.", r.whom())
+		c.Snippets = []diagnose.Snippet{r.statementSnippet("s3:PutObjectAcl")}
+		return c
+	}
+	return r.forbidden(r.action("PutObject"), err)
+}
+
+// headers names what a write carries.
+func (r *runner) headers() string {
+	var with []string
+	if acl := r.acl(); acl != "" {
+		with = append(with, "X-Amz-Acl "+acl)
+	}
+	if sse := r.cfg.S3.SSE; sse.Type != "" {
+		with = append(with, strings.TrimSpace(sse.Type+" "+sse.KMSKeyID))
+	}
+	for name := range r.cfg.S3.UserMetadata {
+		if !strings.EqualFold(name, "X-Amz-Acl") {
+			with = append(with, name)
+		}
+	}
+	if len(with) == 0 {
+		return ""
+	}
+	return ", with " + strings.Join(with, ", ")
+}
+
+func (r *runner) worldReadable(c Check) Check {
+	acl := r.acl()
+	if !strings.HasPrefix(acl, "public-") && acl != "authenticated-read" {
+		return c
+	}
+	who := "Everybody on the internet"
+	if acl == "authenticated-read" {
+		who = "Everybody with an AWS account"
+	}
+	return warning(c.Evidence, who+" can read what is written with X-Amz-Acl: "+acl+".",
+		"Write bucket-owner-full-control, or remove X-Amz-Acl.",
+		diagnose.Snippet{Kind: diagnose.YAML, Where: "in " + r.in.ConfigName, Text: "config:\n  put_user_metadata:\n    X-Amz-Acl: bucket-owner-full-control\n"})
+}
+
+// get reads the probe object back; without one, an object that is not there.
+func (r *runner) get(ctx context.Context) Check {
+	if r.denied != nil {
+		return r.getMissing(ctx)
+	}
+	body, _, err := r.inspection.Get(ctx, r.probeKey("put"))
+	if errors.Is(err, bucket.ErrDenied) {
+		return r.forbidden(r.action("GetObject"), err)
+	}
+	if err != nil {
+		return r.failed(err, "The object just written cannot be read: the store must be consistent after a write.")
+	}
+	got, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	if err = errors.Join(err, body.Close()); err != nil {
+		return r.failed(err, "The object just written cannot be read whole.")
+	}
+	if !bytes.Equal(got, []byte(probeText)) {
+		return Check{
+			Result: Fail, Evidence: fmt.Sprintf("wrote %d bytes, read %d others", len(probeText), len(got)),
+			Cause: "Something between here and the store changes what is transferred, such as a proxy that compresses.",
+			Fix:   "Take the proxy out of the way, with NO_PROXY or in its own settings.",
+		}
+	}
+	return okay("read what was written")
+}
+
+func (r *runner) getMissing(ctx context.Context) Check {
+	key := r.probeKey("get")
+	if r.in.Role == RoleAgent {
+		// Its own document, if the agent has run before.
+		key = clusterPrefix + "cluster_id=" + r.in.ClusterID + "/owner.json"
+	}
+	body, _, err := r.inspection.Get(ctx, key)
+	switch {
+	case err == nil:
+		return errCheck(body.Close(), okay("read %s", r.fullKey(key)))
+	case errors.Is(err, bucket.ErrNotFound):
+		return okay("allowed; %s does not exist", r.fullKey(key))
+	case errors.Is(err, bucket.ErrDenied) && r.isAmazon():
+		return skip("cannot be told: S3 answers the same to a missing right and, without s3:ListBucket, to a missing object; once the agent has run, the check can tell")
+	case errors.Is(err, bucket.ErrDenied):
+		return r.forbidden(r.action("GetObject"), err)
+	default:
+		return r.failed(err, "See the error of the store.")
+	}
+}
+
+// errCheck is c, or a failure where closing failed.
+func errCheck(err error, c Check) Check {
+	if err != nil {
+		return Check{Result: Fail, Evidence: diagnose.Redact(err.Error()), Cause: "The object could not be read to its end.", Fix: "Run the check again."}
+	}
+	return c
+}
+
+// conditional finds out whether two writers can lose each other's hours.
+func (r *runner) conditional(ctx context.Context) Check {
+	if r.denied != nil {
+		return r.conditionalRehearsed(ctx)
+	}
+	key := r.probeKey("conditional")
+	r.probes = append(r.probes, key)
+	write := func(cond bucket.Condition) (bucket.Object, error) {
+		body := strings.NewReader(probeText)
+		return r.inspection.Put(ctx, key, body, body.Size(), cond)
+	}
+	o, err := write(bucket.Condition{Absent: true})
+	var op *bucket.OpError
+	if errors.As(err, &op) && op.Status == 501 {
+		return unconditional("the store does not implement If-None-Match")
+	}
+	if err != nil {
+		return r.failed(err, "The store takes plain writes, and not conditional ones.")
+	}
+	for _, cond := range []bucket.Condition{{Absent: true}, {ETag: "00000000000000000000000000000000"}} {
+		_, err := write(cond)
+		switch {
+		case errors.Is(err, bucket.ErrPrecondition):
+		case err == nil:
+			return unconditional("the store wrote although the condition did not hold")
+		default:
+			return r.failed(err, "The store takes plain writes, and not conditional ones.")
+		}
+	}
+	if _, err := write(bucket.Condition{ETag: o.ETag}); err != nil {
+		return r.failed(err, "The store refuses a write whose condition holds.")
+	}
+	return okay("If-None-Match: * and If-Match are kept")
+}
+
+func unconditional(evidence string) Check {
+	return warning(evidence, "Without conditional writes, two agents of one cluster can lose each other's hours.",
+		"Run one agent per cluster (one replica, strategy Recreate), or use a store that has conditional writes.")
+}
+
+func (r *runner) conditionalRehearsed(ctx context.Context) Check {
+	if r.isAmazon() {
+		return okay("Amazon S3 has them; not tried, as these credentials may not delete")
+	}
+	told, err := r.inspection.Rehearse(ctx, r.probeKey("conditional"), bucket.Condition{ETag: "00000000000000000000000000000000"}, true)
+	switch {
+	case err != nil:
+		return r.failed(err, "The store takes plain writes, and not conditional ones.")
+	case told.Unmet:
+		return okay("If-Match is kept; nothing was written, as these credentials may not delete")
+	case told.Wrote:
+		r.probes = append(r.probes, r.probeKey("conditional"))
+		return unconditional("the store wrote although the condition did not hold")
+	default:
+		return skip("cannot be told without writing, and these credentials may not delete")
+	}
+}
+
+// multipart does the three calls of a multipart upload. Its only part is its
+// last, which may be small; one of part_size would prove no more, slowly.
+func (r *runner) multipart(ctx context.Context) Check {
+	if r.cfg.Type == bucket.TypeS3 && r.cfg.S3.DisableMultipart {
+		return skip("disable_multipart is true")
+	}
+	if r.denied != nil {
+		return skip("not tried: these credentials may not delete; it needs the rights of put")
+	}
+	const size = 64 << 10
+	key := r.probeKey("multipart")
+	r.probes = append(r.probes, key)
+	err := r.inspection.PutMultipart(ctx, key, strings.Repeat("x", size))
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		r.probes = r.probes[:len(r.probes)-1]
+		return skip("%s", r.remote())
+	case errors.Is(err, bucket.ErrDenied):
+		return r.putFailed(err, func() error { return err })
+	case err != nil:
+		return r.failed(err, "Set disable_multipart: true, if the store has no multipart uploads.")
+	}
+	return okay("created, one part of %s sent, completed (a last part may be smaller than part_size, %s)",
+		humanize.IBytes(size), humanize.IBytes(uint64(r.cfg.S3.PartSize)))
+}
+
+// delete removes the probe objects and looks whether they are gone.
+func (r *runner) delete(ctx context.Context) Check {
+	if r.denied != nil {
+		if r.in.Role == RoleAgent {
+			return okay("not allowed, and an agent needs it not")
+		}
+		return r.forbidden(r.action("DeleteObject"), r.denied)
+	}
+	removed := 0
+	for len(r.probes) > 0 {
+		key := r.probes[0]
+		if err := r.inspection.Delete(ctx, key); errors.Is(err, bucket.ErrDenied) {
+			return r.forbidden(r.action("DeleteObject"), err)
+		} else if err != nil {
+			return r.failed(err, "See the error of the store.")
+		}
+		r.probes = r.probes[1:]
+		removed++
+		if _, err := r.inspection.Stat(ctx, key); err == nil {
+			return Check{
+				Result: Fail, Evidence: r.fullKey(key) + " is still there after it was deleted",
+				Cause: "The store answered that the object is deleted, and still has it.", Fix: "See whether an object lock or a retention rule holds the bucket's objects.",
+			}
+		}
+	}
+	evidence := fmt.Sprintf("%d probe objects removed", removed)
+	if r.in.Role == RoleAgent && r.cfg.Type == bucket.TypeS3 {
+		return warning(evidence, "An agent never deletes: with s3:DeleteObject, whoever takes over a node could remove the history.",
+			"Give each cluster's agent the policy of its own keys only.", r.policySnippet())
+	}
+	return okay("%s", evidence)
+}

@@ -1,0 +1,420 @@
+package storagecheck
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
+)
+
+// Surroundings is what a program gives to its storage command.
+type Surroundings struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Color          bool // Stdout is a terminal that shows colours
+	Wrap           bool // Stdout is a terminal: long lines are wrapped
+	StderrTerminal bool // progress is shown
+	Now            func() time.Time
+	Getenv         func(string) string
+	Role           Role // checked unless told otherwise; "" for RoleAgent with a cluster id, RoleServer without
+	NoArgs         cobra.PositionalArgs
+	NoCommand      cobra.PositionalArgs
+}
+
+// UsageError is a command line that cannot be followed.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// ExitError ends a command that has said all it has to say with an exit code.
+type ExitError struct{ Code int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+
+// The output formats of check and explain.
+const (
+	outTable = "table"
+	outJSON  = "json"
+)
+
+// Command is `storage`, with its subcommands.
+func Command(env Surroundings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "storage",
+		Short: "Check the bucket, explain its errors, print policies and lifecycle rules",
+		Args:  env.NoCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCheck(&env), newExplain(&env), newPolicy(&env), newLifecycle(&env))
+	return cmd
+}
+
+const checkLong = `Try all that a server or an agent does with the bucket, and say of each step
+what was seen, why it failed and what to paste to make it work:
+
+  parse, DNS, TLS, clock skew; credentials, identity; list, put, get,
+  conditional put, multipart put, delete; for agents also whether it may write
+  its own cluster's keys, and whether it may write others'.
+
+A branch ends at its first failure, the others go on. No data is touched: probe
+objects lie below v1/check/, have names of their own and are removed again, also
+when the check is interrupted. Credentials that may not delete write nothing:
+the store is asked for writes that it refuses once it allowed them.
+
+Exit codes:
+  0  all is well
+  1  a check failed
+  2  wrong usage, or a file that cannot be read
+  3  all works, but something is insecure or allows more than is needed`
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	file, role, cluster, output string
+	lenient                     bool
+	timeout                     time.Duration
+}
+
+func newCheck(env *Surroundings) *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Try everything that is done with the bucket, and say what is wrong and how to fix it",
+		Long:  checkLong,
+		Example: `  fleetcost storage check -f federated-store.yaml
+  fleetcost storage check -f federated-store.yaml --role agent --cluster-id prod-us -o json`,
+		Args: env.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env) },
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&f.file, "storage-config", "f", "federated-store.yaml", "file that says where the bucket is and how to log in; - for standard input")
+	fs.StringVar(&f.role, "role", string(env.Role), "whose rights: agent or server; default: agent with a cluster id, else server")
+	fs.StringVar(&f.cluster, "cluster-id", "", "cluster whose agent is meant")
+	fs.StringVarP(&f.output, "output", "o", outTable, "table or json")
+	fs.BoolVar(&f.lenient, "lenient-storage-config", false, "warn about unknown keys in the storage config instead of refusing it")
+	fs.DurationVar(&f.timeout, "timeout", stepTimeout, "time that one step may take")
+	complete(cmd, "role", string(RoleAgent), string(RoleServer))
+	complete(cmd, "output", outTable, outJSON)
+	return cmd
+}
+
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+}
+
+func (f *checkFlags) run(cmd *cobra.Command, env *Surroundings) error {
+	if err := checkOutput(f.output); err != nil {
+		return err
+	}
+	in := Input{ConfigName: f.file, Lenient: f.lenient, Role: roleFor(f.role, f.cluster), ClusterID: f.cluster}
+	if in.Role != RoleAgent && in.Role != RoleServer {
+		return usage("--role %q: use agent or server", f.role)
+	}
+	if in.Role == RoleAgent && f.cluster == "" {
+		return usage("--role agent needs --cluster-id: an agent's rights are those on its own cluster's keys")
+	}
+	if in.Role == RoleServer {
+		in.ClusterID = ""
+	}
+	if f.timeout <= 0 {
+		return usage("--timeout %s: want more than 0", f.timeout)
+	}
+	var err error
+	if in.Config, err = env.readFile(f.file); err != nil {
+		return err
+	}
+	o := Options{Now: env.Now, Getenv: env.Getenv, Logger: slog.New(slog.DiscardHandler), Timeout: f.timeout}
+	stop := env.progress(&o, in.Role)
+	report, err := Run(cmd.Context(), in, o)
+	stop()
+	if err != nil && len(report.Checks) == 0 {
+		return &UsageError{err}
+	}
+	if f.output == outJSON {
+		err = errors.Join(err, writeReportJSON(env.Stdout, &report))
+	} else {
+		writeReport(env, &report)
+	}
+	if err != nil {
+		return err
+	}
+	if code := report.ExitCode(); code != ExitOK {
+		return &ExitError{code}
+	}
+	return nil
+}
+
+// progress shows which step runs, on a terminal; stop removes the line.
+func (env *Surroundings) progress(o *Options, role Role) (stop func()) {
+	if !env.StderrTerminal {
+		return func() {}
+	}
+	n := 0
+	for _, s := range steps {
+		if !s.agent || role == RoleAgent {
+			n++
+		}
+	}
+	bar := progressbar.NewOptions(n, progressbar.OptionSetWriter(env.Stderr), progressbar.OptionSetDescription("checking"),
+		progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+	o.Progress = func(name string) {
+		bar.Describe("checking " + name)
+		_ = bar.Add(1) // a line that cannot be shown is no failure
+	}
+	return func() { _ = bar.Finish() }
+}
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+func checkOutput(output string) error {
+	if output != outTable && output != outJSON {
+		return usage("-o %s: use one of %s, %s", output, outTable, outJSON)
+	}
+	return nil
+}
+
+// roleFor is the role that was asked for, or the likely one.
+func roleFor(role, cluster string) Role {
+	switch {
+	case role != "":
+		return Role(role)
+	case cluster != "":
+		return RoleAgent
+	default:
+		return RoleServer
+	}
+}
+
+func (env *Surroundings) readFile(name string) ([]byte, error) {
+	if name == "-" {
+		text, err := io.ReadAll(env.Stdin)
+		if err != nil {
+			return nil, &UsageError{fmt.Errorf("read standard input: %w", err)}
+		}
+		return text, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("read the storage config: %w; -f names your federated-store.yaml", err)}
+	}
+	return text, nil
+}
+
+// maxExplained bounds what explain reads; an error is a few lines.
+const maxExplained = 16 << 20
+
+func newExplain(env *Surroundings) *cobra.Command {
+	var output, file string
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "Explain an error text or log lines, read from standard input",
+		Long: `Read an error text or log lines from standard input, find the failures that are
+known, and print of each its cause and fix. Names that the text lacks come from
+-f, where it is given. Secrets are removed.
+
+Exit codes:
+  0  explained
+  1  nothing in the text is known
+  2  wrong usage`,
+		Example: `  kubectl logs deploy/fleetcost-agent | fleetcost storage explain
+  fleetcost storage explain -o json < error.txt`,
+		Args: env.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return explain(env, output, file) },
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", outTable, "table (text for people) or json")
+	cmd.Flags().StringVarP(&file, "storage-config", "f", "", "federated-store.yaml whose names are filled in where the text has none")
+	complete(cmd, "output", outTable, outJSON)
+	return cmd
+}
+
+func explain(env *Surroundings, output, file string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	var with diagnose.Names
+	if file != "" {
+		cfg, err := env.readConfig(file)
+		if err != nil {
+			return err
+		}
+		r := runner{cfg: cfg}
+		r.learnConfig()
+		with = r.names
+	}
+	text, err := io.ReadAll(io.LimitReader(env.Stdin, maxExplained))
+	if err != nil {
+		return fmt.Errorf("read standard input: %w", err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return usage("standard input is empty: give the error text, as in `fleetcost storage explain < error.txt`")
+	}
+	found := Explain(string(text), with)
+	if output == outJSON {
+		if err := writeDiagnosesJSON(env.Stdout, found); err != nil {
+			return err
+		}
+	} else {
+		for i, d := range found {
+			if i > 0 {
+				fmt.Fprintln(env.Stdout, strings.Repeat("-", 72))
+			}
+			fmt.Fprint(env.Stdout, d.Text())
+		}
+	}
+	if len(found) == 0 {
+		return errors.New("nothing in this text is a known failure; please send it, after removing what is secret, to https://github.com/fleetcost/fleetcost/issues, so that the next version knows it; `storage check` may find the cause by trying")
+	}
+	return nil
+}
+
+// readConfig parses a federated-store.yaml, of which only names are needed.
+func (env *Surroundings) readConfig(file string) (bucket.Config, error) {
+	text, err := env.readFile(file)
+	if err != nil {
+		return bucket.Config{}, err
+	}
+	cfg, _, err := bucket.ParseConfig(file, text, bucket.ParseOptions{LenientUnknown: true})
+	if err != nil {
+		return bucket.Config{}, &UsageError{err}
+	}
+	return cfg, nil
+}
+
+func newPolicy(env *Surroundings) *cobra.Command {
+	var in PolicyInput
+	var role, file string
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Print the least IAM policy that works, and trust, bucket and key policies",
+		Long: `Print the least rights that an agent or a server works with. An agent with
+--cluster-id may only touch its own cluster's keys; --role seed prints the one
+policy of Kubecost's page, which suffices for agents and server.
+
+The trust policy is added for IRSA (--oidc-issuer with --account) and for EKS Pod
+Identity (--pod-identity); the bucket's policy, and the key's, where the role is
+of another account (--cross-account-role). JSON is one document, or an object of
+documents by name; --document picks one.`,
+		Example: `  fleetcost storage policy --bucket fleet-costs --cluster-id prod-us > policy.json
+  fleetcost storage policy --bucket fleet-costs --role server --format terraform
+  fleetcost storage policy --bucket fleet-costs --cluster-id prod-us --account 123456789012 \
+    --oidc-issuer https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE --document trust`,
+		Args: env.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			in.Role = roleFor(role, in.ClusterID)
+			if err := env.learnPolicy(&in, file); err != nil {
+				return err
+			}
+			text, err := Policy(in)
+			if err != nil {
+				return &UsageError{err}
+			}
+			_, err = io.WriteString(env.Stdout, text)
+			return err
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&in.Bucket, "bucket", "", "name of the bucket")
+	fs.StringVarP(&file, "storage-config", "f", "", "federated-store.yaml to take bucket, prefix, ACL and KMS key from")
+	fs.StringVar(&in.Prefix, "prefix", "", "prefix of the federated-store.yaml")
+	fs.StringVar(&role, "role", "", "agent, server or seed; default: agent with --cluster-id, else server")
+	fs.StringVar(&in.ClusterID, "cluster-id", "", "cluster whose agent is meant")
+	fs.StringVar(&in.Format, "format", FormatJSON, "json, terraform, cloudformation or eksctl")
+	fs.StringVar(&in.Document, "document", "", "print one document only: identity, trust, bucket or kms-key")
+	fs.StringVar(&in.Partition, "partition", "", "aws, aws-cn, aws-us-gov, …; default: by the region")
+	fs.StringVar(&in.KMSKeyARN, "kms-key-arn", "", "key of SSE-KMS")
+	fs.BoolVar(&in.NoACL, "no-acl", false, "leave s3:PutObjectAcl out: writes carry no X-Amz-Acl")
+	fs.StringVar(&in.Account, "account", "", "account of the role, for its trust policy")
+	fs.StringVar(&in.RoleName, "role-name", "", "name of the role; default: of the service account and the cluster")
+	fs.StringVar(&in.OIDCIssuer, "oidc-issuer", "", "OIDC issuer of the EKS cluster, for IRSA")
+	fs.BoolVar(&in.PodIdentity, "pod-identity", false, "trust EKS Pod Identity")
+	fs.StringVar(&in.Namespace, "namespace", "fleetcost", "namespace of the service account")
+	fs.StringVar(&in.ServiceAccount, "service-account", "", "service account; default: fleetcost-agent, for the server fleetcost")
+	fs.StringVar(&in.CrossAccountRole, "cross-account-role", "", "ARN of the role, where the bucket is of another account")
+	fs.StringVar(&in.EKSCluster, "eks-cluster", "", "name of the EKS cluster, for eksctl")
+	fs.StringVar(&in.Region, "region", "", "region of the EKS cluster, for eksctl")
+	complete(cmd, "role", string(RoleAgent), string(RoleServer), string(RoleSeed))
+	complete(cmd, "format", FormatJSON, FormatTerraform, FormatCloudFormation, FormatEksctl)
+	complete(cmd, "document", DocumentIdentity, DocumentTrust, DocumentBucket, DocumentKey)
+	return cmd
+}
+
+// learnPolicy takes what the flags leave open from a federated-store.yaml.
+func (env *Surroundings) learnPolicy(in *PolicyInput, file string) error {
+	if file != "" {
+		cfg, err := env.readConfig(file)
+		if err != nil {
+			return err
+		}
+		if cfg.Type != bucket.TypeS3 {
+			return usage("%s is of type %s: IAM policies are for S3", file, cfg.Type)
+		}
+		r := runner{cfg: cfg}
+		r.learnConfig()
+		in.Bucket = cmp.Or(in.Bucket, cfg.S3.Bucket)
+		in.Prefix = cmp.Or(in.Prefix, cfg.Prefix)
+		in.Region = cmp.Or(in.Region, cfg.S3.Region)
+		in.NoACL = in.NoACL || r.acl() == ""
+		if in.KMSKeyARN == "" {
+			in.KMSKeyARN = r.names.KMSKeyARN
+		}
+		if cfg.S3.SSE.Type == "SSE-KMS" && in.KMSKeyARN == "" {
+			fmt.Fprintf(env.Stderr, "warning: sse_config.kms_key_id %q is no ARN: give --kms-key-arn, or the policy lacks the key\n", cfg.S3.SSE.KMSKeyID)
+		}
+	}
+	if in.Partition == "" {
+		in.Partition = partitionOf(in.Region)
+	}
+	return nil
+}
+
+func newLifecycle(env *Surroundings) *cobra.Command {
+	var in LifecycleInput
+	var file string
+	cmd := &cobra.Command{
+		Use:   "lifecycle",
+		Short: "Print lifecycle rules for the bucket",
+		Long: `Print lifecycle rules: abort uploads that were never finished, expire old
+versions, and with --retention-days expire daily objects. What users save, bills
+and price books are kept.
+
+A bucket has one lifecycle configuration: merge these rules into what it has.`,
+		Example: `  fleetcost storage lifecycle > lifecycle.json
+  aws s3api put-bucket-lifecycle-configuration --bucket fleet-costs --lifecycle-configuration file://lifecycle.json`,
+		Args: env.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if file != "" {
+				cfg, err := env.readConfig(file)
+				if err != nil {
+					return err
+				}
+				in.Bucket, in.Prefix = cmp.Or(in.Bucket, cfg.S3.Bucket), cmp.Or(in.Prefix, cfg.Prefix)
+			}
+			text, err := Lifecycle(in)
+			if err != nil {
+				return &UsageError{err}
+			}
+			_, err = io.WriteString(env.Stdout, text)
+			return err
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&in.Bucket, "bucket", "", "name of the bucket, for terraform and cloudformation")
+	fs.StringVarP(&file, "storage-config", "f", "", "federated-store.yaml to take bucket and prefix from")
+	fs.StringVar(&in.Prefix, "prefix", "", "prefix of the federated-store.yaml")
+	fs.IntVar(&in.RetentionDays, "retention-days", 0, "expire daily objects after so many days; 0 keeps them")
+	fs.IntVar(&in.NoncurrentDays, "noncurrent-days", 30, "expire old versions after so many days")
+	fs.IntVar(&in.AbortDays, "abort-days", 2, "abort unfinished uploads after so many days")
+	fs.StringVar(&in.Format, "format", FormatJSON, "json, terraform or cloudformation")
+	complete(cmd, "format", FormatJSON, FormatTerraform, FormatCloudFormation)
+	return cmd
+}
