@@ -33,6 +33,8 @@ debian() {
 for tool in "$@"; do
   case $tool in
     versitygw) go_tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0 ;;
+    # AGPL: run as a process by tests, never linked.
+    minio) go_tool minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c ;;
     golangci-lint) go_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
     prometheus) debian promtool prometheus; debian prometheus prometheus ;;
     chromium) debian chromium chromium ;;

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Kind names a way to get credentials.
@@ -36,6 +37,10 @@ type Options struct {
 	// STSEndpoint replaces the address of STS: a URL, or a host for https.
 	STSEndpoint string
 
+	// StoreEndpoint is the host that the credentials are for, "" for AWS. AWS's
+	// STS is not asked whose the keys of another store are.
+	StoreEndpoint string
+
 	// UseSDK leaves the choice to the AWS SDK, which reads the environment of
 	// the process itself.
 	UseSDK bool
@@ -62,6 +67,9 @@ type Source struct {
 	kind   Kind
 	detail string
 	cache  *aws.CredentialsCache
+
+	role, tokenFile string      // of web identity
+	sts             *sts.Client // to ask for the identity; nil when nobody is to be asked
 }
 
 // refreshBefore is how long before their end credentials are replaced.
@@ -109,7 +117,7 @@ func (s *Source) Retrieve(ctx context.Context) (Credentials, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
 		}
-		return Credentials{}, fmt.Errorf("get credentials from %s: %w", s, err)
+		return Credentials{}, fmt.Errorf("get credentials from %s: %w", s, explain(s.kind, err))
 	}
 	c := Credentials{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken}
 	if v.CanExpire {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
@@ -21,8 +20,7 @@ import (
 )
 
 const (
-	defaultSTSRegion = "us-east-1"
-	sessionName      = "fleetcost"
+	sessionName = "fleetcost"
 	// ecsHost serves the credentials of ECS tasks, see
 	// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html.
 	ecsHost = "http://169.254.170.2"
@@ -34,6 +32,17 @@ func Choose(ctx context.Context, o Options) (*Source, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
+	s, err := o.choose(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.sts, err = o.identityService(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (o Options) choose(ctx context.Context) (*Source, error) {
 	if o.UseSDK {
 		return o.sdk(ctx)
 	}
@@ -142,47 +151,19 @@ func (o Options) webIdentity(context.Context) (*Source, error) {
 	case role == "":
 		return nil, errors.New("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN: annotate the service account with eks.amazonaws.com/role-arn")
 	}
-	client, err := o.sts()
+	options, err := o.stsOptions()
 	if err != nil {
 		return nil, err
 	}
-	p := stscreds.NewWebIdentityRoleProvider(client, role, stscreds.IdentityTokenFile(file), func(w *stscreds.WebIdentityRoleOptions) {
+	p := stscreds.NewWebIdentityRoleProvider(sts.New(options), role, stscreds.IdentityTokenFile(file), func(w *stscreds.WebIdentityRoleOptions) {
 		w.RoleSessionName = sessionName
 		if name := o.Getenv("AWS_ROLE_SESSION_NAME"); name != "" {
 			w.RoleSessionName = name
 		}
 	})
-	return newSource(KindWebIdentity, fmt.Sprintf("role %s with token file %s", role, file), p), nil
-}
-
-func (o Options) region() string {
-	for _, region := range []string{o.Getenv("AWS_REGION"), o.Getenv("AWS_DEFAULT_REGION"), o.Region} {
-		if region != "" {
-			return region
-		}
-	}
-	return defaultSTSRegion
-}
-
-func (o Options) sts() (*sts.Client, error) {
-	options := sts.Options{Region: o.region()}
-	if o.Client != nil {
-		options.HTTPClient = o.Client
-	}
-	endpoint := o.STSEndpoint
-	if endpoint == "" {
-		endpoint = o.Getenv("AWS_ENDPOINT_URL_STS")
-	}
-	if endpoint != "" {
-		if !strings.Contains(endpoint, "://") {
-			endpoint = "https://" + endpoint
-		}
-		if u, err := url.Parse(endpoint); err != nil || u.Host == "" {
-			return nil, fmt.Errorf("sts_endpoint %q is not a URL or a host", endpoint)
-		}
-		options.BaseEndpoint = aws.String(endpoint)
-	}
-	return sts.New(options), nil
+	s := newSource(KindWebIdentity, fmt.Sprintf("role %s with token file %s", role, file), p)
+	s.role, s.tokenFile = role, file
+	return s, nil
 }
 
 // container serves EKS Pod Identity (full URI and token file) and ECS tasks.

@@ -231,7 +231,7 @@ func (s *s3Bucket) without(header string) *s3Bucket {
 	cfg.UserMetadata = maps.Clone(cfg.UserMetadata)
 	maps.DeleteFunc(cfg.UserMetadata, func(name, _ string) bool { return strings.EqualFold(name, header) })
 	return &s3Bucket{
-		cfg: cfg, core: s.core, source: s.source, transport: s.transport, sse: s.sse, logger: s.logger, wait: s.wait,
+		cfg: cfg, core: s.core, source: s.source, transport: s.transport, sse: s.sse, logger: s.logger, wait: s.wait, who: s.who,
 	}
 }
 

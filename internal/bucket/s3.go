@@ -27,6 +27,7 @@ type s3Bucket struct {
 	sse       encrypt.ServerSide // nil without sse_config
 	logger    *slog.Logger
 	wait      func(ctx context.Context, d time.Duration) error
+	who       *introduction
 
 	capsMu sync.Mutex
 	caps   *Capabilities // nil until known
@@ -38,18 +39,9 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 		return nil, err
 	}
 	transport := newS3Transport(cfg, tlsConfig, deps)
-	source, err := awsid.Choose(ctx, awsid.Options{
-		AccessKey:    cfg.AccessKey,
-		SecretKey:    string(cfg.SecretKey),
-		SessionToken: string(cfg.SessionToken),
-		Region:       cfg.Region,
-		STSEndpoint:  cfg.STSEndpoint,
-		UseSDK:       cfg.AWSSDKAuth,
-		Getenv:       deps.Getenv,
-		Client:       newSTSClient(cfg, tlsConfig, deps),
-	})
+	source, err := ChooseCredentials(ctx, cfg, deps)
 	if err != nil {
-		return nil, fmt.Errorf("choose credentials for s3://%s: %w: %w", cfg.Bucket, ErrCredentials, err)
+		return nil, err
 	}
 	sse, err := newSSE(cfg.SSE)
 	if err != nil {
@@ -72,6 +64,7 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 		sse:       sse,
 		logger:    deps.Logger,
 		wait:      sleep,
+		who:       newIntroduction(source, deps),
 	}, nil
 }
 
@@ -91,6 +84,33 @@ func newCore(cfg S3Config, creds *credentials.Credentials, transport http.RoundT
 	client.SetAppInfo("fleetcost", "1")
 	client.SetS3EnableDualstack(!cfg.DisableDualstack)
 	return client, nil
+}
+
+// ChooseCredentials picks the source of credentials that a bucket of cfg uses.
+// It makes no request. Its error wraps ErrCredentials.
+func ChooseCredentials(ctx context.Context, cfg S3Config, deps Deps) (*awsid.Source, error) {
+	if deps.Getenv == nil {
+		deps.Getenv = func(string) string { return "" }
+	}
+	tlsConfig, err := newTLSConfig(cfg.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	source, err := awsid.Choose(ctx, awsid.Options{
+		AccessKey:     cfg.AccessKey,
+		SecretKey:     string(cfg.SecretKey),
+		SessionToken:  string(cfg.SessionToken),
+		Region:        cfg.Region,
+		STSEndpoint:   cfg.STSEndpoint,
+		StoreEndpoint: cfg.Endpoint,
+		UseSDK:        cfg.AWSSDKAuth,
+		Getenv:        deps.Getenv,
+		Client:        newSTSClient(cfg, tlsConfig, deps),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("choose credentials for s3://%s: %w: %w", cfg.Bucket, ErrCredentials, err)
+	}
+	return source, nil
 }
 
 var lookups = map[Lookup]minio.BucketLookupType{
@@ -248,6 +268,7 @@ func (s *s3Bucket) String() string { return "s3://" + s.cfg.Bucket }
 
 // Close implements Bucket.
 func (s *s3Bucket) Close() error {
+	s.who.stop()
 	s.transport.CloseIdleConnections()
 	return nil
 }

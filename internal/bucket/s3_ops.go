@@ -81,6 +81,7 @@ func (s *s3Bucket) do(ctx context.Context, action, key string, call func() error
 		err := ctx.Err()
 		if err == nil {
 			err = call()
+			s.who.say()
 		}
 		if err == nil {
 			return nil
@@ -189,6 +190,7 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 	tries := s.attempts()
 	for {
 		last, final, err := s.listFrom(ctx, prefix, after, fn)
+		s.who.say()
 		if final != nil || err == nil {
 			return final
 		}
