@@ -155,12 +155,19 @@ func (t *firstAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// PutPlain writes an object with all headers of a write but X-Amz-Acl.
-func (i *Inspection) PutPlain(ctx context.Context, key, body string) error {
+// Variant leaves out something that the configuration sends with every write.
+// The zero value leaves out nothing.
+type Variant struct {
+	NoACL        bool // X-Amz-Acl
+	NoEncryption bool // sse_config
+}
+
+// PutVariant writes an object with some of its headers left out.
+func (i *Inspection) PutVariant(ctx context.Context, key, body string, v Variant) error {
 	if i.s3 == nil {
 		return errors.ErrUnsupported
 	}
-	_, err := i.s3.without(aclHeader).Put(ctx, i.prefix+key, strings.NewReader(body), int64(len(body)), Condition{})
+	_, err := i.s3.without(v).Put(ctx, i.prefix+key, strings.NewReader(body), int64(len(body)), Condition{})
 	return err
 }
 
@@ -185,9 +192,8 @@ type Rehearsal struct {
 
 // Rehearse asks the store for a write that it must refuse once it allowed it:
 // the body does not match its Content-MD5. No error means that the write is
-// allowed, and nothing was written unless Wrote says so. acl tells whether
-// X-Amz-Acl is sent as configured.
-func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, acl bool) (Rehearsal, error) {
+// allowed, and nothing was written unless Wrote says so.
+func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, v Variant) (Rehearsal, error) {
 	if i.s3 == nil {
 		return Rehearsal{}, errors.ErrUnsupported
 	}
@@ -195,10 +201,7 @@ func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, a
 	if err := ValidateKey(full); err != nil {
 		return Rehearsal{}, i.s3.invalid("PutObject", full, err)
 	}
-	s := i.s3
-	if !acl {
-		s = s.without(aclHeader)
-	}
+	s := i.s3.without(v)
 	opts := s.putOptions()
 	setCondition(&opts, cond)
 	const body = "rehearsal: this object is not to be written"
@@ -225,13 +228,18 @@ func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, a
 
 const aclHeader = "X-Amz-Acl"
 
-// without returns the bucket with one header less on writes.
-func (s *s3Bucket) without(header string) *s3Bucket {
-	cfg := s.cfg
-	cfg.UserMetadata = maps.Clone(cfg.UserMetadata)
-	maps.DeleteFunc(cfg.UserMetadata, func(name, _ string) bool { return strings.EqualFold(name, header) })
+// without returns a bucket that leaves something out of its writes.
+func (s *s3Bucket) without(v Variant) *s3Bucket {
+	cfg, sse := s.cfg, s.sse
+	if v.NoACL {
+		cfg.UserMetadata = maps.Clone(cfg.UserMetadata)
+		maps.DeleteFunc(cfg.UserMetadata, func(name, _ string) bool { return strings.EqualFold(name, aclHeader) })
+	}
+	if v.NoEncryption {
+		cfg.SSE, sse = SSEConfig{}, nil
+	}
 	return &s3Bucket{
-		cfg: cfg, core: s.core, source: s.source, transport: s.transport, sse: s.sse, logger: s.logger, wait: s.wait, who: s.who,
+		cfg: cfg, core: s.core, source: s.source, transport: s.transport, sse: sse, logger: s.logger, wait: s.wait, who: s.who,
 	}
 }
 

@@ -22,7 +22,9 @@ var errSeen = errors.New("seen")
 // the catalogue.
 func (r *runner) forbidden(action string, err error) Check {
 	c := r.failed(err, "")
-	c.Evidence = fmt.Sprintf("%s is denied: %s", action, c.Evidence)
+	if !strings.HasPrefix(c.Evidence, action) {
+		c.Evidence = fmt.Sprintf("%s is denied: %s", action, c.Evidence)
+	}
 	if !strings.HasPrefix(action, "s3:") {
 		if c.Fix == "" {
 			c.Fix = "Give the credentials of the configuration this right."
@@ -59,7 +61,7 @@ func (r *runner) list(ctx context.Context) Check {
 		r.blockedBy[storeUsable] = checkList
 		return r.failed(err, "Check that the bucket exists, and that config.region and config.endpoint are its own.")
 	case r.in.Role == RoleAgent && denied:
-		return okay("not allowed, and an agent needs it not")
+		return okay("not allowed, and an agent does not need it")
 	case denied:
 		return r.forbidden(r.action("ListBucket"), err)
 	case r.in.Role == RoleAgent && r.cfg.Type != bucket.TypeFilesystem:
@@ -88,37 +90,47 @@ func (r *runner) put(ctx context.Context) Check {
 	r.probes = append(r.probes, key)
 	body := strings.NewReader(probeText)
 	if _, err := r.inspection.Put(ctx, key, body, body.Size(), bucket.Condition{}); err != nil {
-		return r.putFailed(err, func() error { return r.inspection.PutPlain(ctx, key, probeText) })
+		return r.putFailed(err, func(v bucket.Variant) error { return r.inspection.PutVariant(ctx, key, probeText, v) })
 	}
 	return r.worldReadable(okay("%s written%s", humanize.IBytes(uint64(len(probeText))), r.headers()))
 }
 
 // rehearsePut asks for a write that the store refuses once it allowed it.
 func (r *runner) rehearsePut(ctx context.Context, key string) Check {
-	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, true)
+	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return skip("not tried: these credentials may not delete, so a probe object would stay")
 	case err != nil:
-		return r.putFailed(err, func() error {
-			_, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, false)
-			return err
-		})
+		return r.putFailed(err, r.rehearsal(ctx, key))
 	case told.Wrote:
 		r.probes = append(r.probes, key)
 		return r.worldReadable(okay("allowed%s; the store does not check a body against its Content-MD5", r.headers()))
 	default:
 		r.refuses = true
-		return r.worldReadable(okay("allowed%s; nothing was written, as these credentials may not delete", r.headers()))
+		evidence := "allowed" + r.headers() + "; nothing was written, as these credentials may not delete"
+		if r.cfg.S3.SSE.Type == "SSE-KMS" {
+			evidence += "; whether they may use the KMS key shows at the first write"
+		}
+		return r.worldReadable(okay("%s", evidence))
 	}
 }
 
-// putFailed tells s3:PutObject from s3:PutObjectAcl by a write without the ACL.
-func (r *runner) putFailed(err error, plain func() error) Check {
+// rehearsal is a write that is asked for and not done, as putFailed takes it.
+func (r *runner) rehearsal(ctx context.Context, key string) func(bucket.Variant) error {
+	return func(v bucket.Variant) error {
+		_, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, v)
+		return err
+	}
+}
+
+// putFailed tells which right is missing, by writes that leave out what needs
+// another right than s3:PutObject.
+func (r *runner) putFailed(err error, write func(bucket.Variant) error) Check {
 	if !errors.Is(err, bucket.ErrDenied) {
 		return r.failed(err, "See the error of the store.")
 	}
-	if acl := r.acl(); acl != "" && plain() == nil {
+	if acl := r.acl(); acl != "" && write(bucket.Variant{NoACL: true}) == nil {
 		c := r.forbidden("s3:PutObjectAcl", err)
 		c.Evidence = fmt.Sprintf("a write with X-Amz-Acl %s is denied, one without is allowed: s3:PutObjectAcl is missing", acl)
 		c.Cause = "Writing an object with an ACL needs s3:PutObjectAcl besides s3:PutObject. A public ACL is also refused where the bucket blocks public access."
@@ -126,7 +138,25 @@ func (r *runner) putFailed(err error, plain func() error) Check {
 		c.Snippets = []diagnose.Snippet{r.statementSnippet("s3:PutObjectAcl")}
 		return c
 	}
+	if sse := r.cfg.S3.SSE; sse.Type == "SSE-KMS" && write(bucket.Variant{NoEncryption: true}) == nil {
+		return r.keyForbidden(err, sse.KMSKeyID)
+	}
 	return r.forbidden(r.action("PutObject"), err)
+}
+
+// keyForbidden is a write that is denied with encryption, and allowed without.
+func (r *runner) keyForbidden(err error, key string) Check {
+	c := r.failed(err, "")
+	c.Evidence = fmt.Sprintf("a write with SSE-KMS %s is denied, one without is allowed: kms:GenerateDataKey is missing", key)
+	c.Cause = "Encrypting with a KMS key needs kms:GenerateDataKey on it, reading kms:Decrypt; a key of another account must also allow it in its own policy."
+	c.Fix = fmt.Sprintf("Allow both %s.", r.whom())
+	in := r.policyInput()
+	if in.KMSKeyARN == "" {
+		in.KMSKeyARN = fmt.Sprintf("arn:%s:kms:%s:<account>:key/%s", r.names.Partition, r.names.Region, key)
+	}
+	text, _ := indentJSON(policyDocument{policyVersion, []policyStatement{in.keyStatement()}}) // a struct of strings
+	c.Snippets = []diagnose.Snippet{{Kind: diagnose.IAMPolicy, Where: r.whom(), Text: text}}
+	return c
 }
 
 // headers names what a write carries.
@@ -218,6 +248,9 @@ func errCheck(err error, c Check) Check {
 	return c
 }
 
+// neverETag is the ETag of nothing.
+const neverETag = "00000000000000000000000000000000"
+
 // conditional finds out whether two writers can lose each other's hours.
 func (r *runner) conditional(ctx context.Context) Check {
 	if r.denied != nil {
@@ -237,7 +270,7 @@ func (r *runner) conditional(ctx context.Context) Check {
 	if err != nil {
 		return r.failed(err, "The store takes plain writes, and not conditional ones.")
 	}
-	for _, cond := range []bucket.Condition{{Absent: true}, {ETag: "00000000000000000000000000000000"}} {
+	for _, cond := range []bucket.Condition{{Absent: true}, {ETag: neverETag}} {
 		_, err := write(cond)
 		switch {
 		case errors.Is(err, bucket.ErrPrecondition):
@@ -262,7 +295,7 @@ func (r *runner) conditionalRehearsed(ctx context.Context) Check {
 	if r.isAmazon() {
 		return okay("Amazon S3 has them; not tried, as these credentials may not delete")
 	}
-	told, err := r.inspection.Rehearse(ctx, r.probeKey("conditional"), bucket.Condition{ETag: "00000000000000000000000000000000"}, true)
+	told, err := r.inspection.Rehearse(ctx, r.probeKey("conditional"), bucket.Condition{ETag: neverETag}, bucket.Variant{})
 	switch {
 	case err != nil:
 		return r.failed(err, "The store takes plain writes, and not conditional ones.")
@@ -294,7 +327,7 @@ func (r *runner) multipart(ctx context.Context) Check {
 		r.probes = r.probes[:len(r.probes)-1]
 		return skip("%s", r.remote())
 	case errors.Is(err, bucket.ErrDenied):
-		return r.putFailed(err, func() error { return err })
+		return r.forbidden(r.action("PutObject"), err)
 	case err != nil:
 		return r.failed(err, "Set disable_multipart: true, if the store has no multipart uploads.")
 	}
@@ -306,7 +339,7 @@ func (r *runner) multipart(ctx context.Context) Check {
 func (r *runner) delete(ctx context.Context) Check {
 	if r.denied != nil {
 		if r.in.Role == RoleAgent {
-			return okay("not allowed, and an agent needs it not")
+			return okay("not allowed, and an agent does not need it")
 		}
 		return r.forbidden(r.action("DeleteObject"), r.denied)
 	}

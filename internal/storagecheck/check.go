@@ -225,9 +225,15 @@ func (r *runner) steps(ctx context.Context) {
 		if r.o.Progress != nil {
 			r.o.Progress(s.name)
 		}
-		stepCtx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, fmt.Errorf("no answer within %s", r.o.Timeout))
+		stepCtx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 		started := r.o.Now()
 		c := s.run(r, stepCtx)
+		switch {
+		case ctx.Err() != nil:
+			c = skip("interrupted")
+		case stepCtx.Err() != nil && c.Result == Fail:
+			c.late(r.o.Timeout)
+		}
 		cancel()
 		c.Name, c.Duration = s.name, r.o.Now().Sub(started)
 		if c.Result == Fail {
@@ -279,6 +285,14 @@ func (r *runner) probeKey(name string) string {
 		return checkPrefix + "cluster_id=" + r.in.ClusterID + "/" + r.run + "/" + name
 	}
 	return checkPrefix + r.run + "/" + name
+}
+
+// late tells of a step that its time ended.
+func (c *Check) late(timeout time.Duration) {
+	c.Evidence = fmt.Sprintf("no answer within %s: %s", timeout, c.Evidence)
+	if c.Cause == "" {
+		c.Cause = "The other side, or something on the way (a firewall, a network policy, a missing VPC endpoint), does not answer."
+	}
 }
 
 func okay(format string, args ...any) Check {

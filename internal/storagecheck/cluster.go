@@ -31,7 +31,7 @@ func (r *runner) rehearsable(ctx context.Context) (why string) {
 		return "a directory has no rights per cluster"
 	}
 	key := r.probeKey("rehearsal")
-	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, true)
+	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return "cannot be asked of " + string(r.cfg.Type) + " without writing among a cluster's objects"
@@ -52,15 +52,12 @@ func (r *runner) ownKeys(ctx context.Context) Check {
 	}
 	keys := r.clusterKeys(r.in.ClusterID)
 	for _, key := range keys {
-		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, true)
+		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 		if told.Wrote {
 			r.probes = append(r.probes, key)
 		}
 		if errors.Is(err, bucket.ErrDenied) {
-			return r.putFailed(err, func() error {
-				_, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, false)
-				return err
-			})
+			return r.putFailed(err, r.rehearsal(ctx, key))
 		}
 		if err != nil {
 			return r.failed(err, "See the error of the store.")
@@ -78,7 +75,7 @@ func (r *runner) othersKeys(ctx context.Context) Check {
 	other := "check-" + r.run
 	var open []string
 	for _, key := range r.clusterKeys(other) {
-		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, true)
+		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 		if told.Wrote {
 			r.probes = append(r.probes, key)
 		}

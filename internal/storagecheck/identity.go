@@ -106,6 +106,7 @@ func (r *runner) identity(ctx context.Context) Check {
 		}
 		if d, ok := diagnose.Explain(diagnose.Facts{Text: evidence, With: r.names}); ok {
 			c.tell(d)
+			c.First = d.Text()
 		}
 		return c
 	case strings.HasSuffix(id.ARN, ":root"):

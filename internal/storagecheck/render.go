@@ -52,7 +52,11 @@ func writeReport(env *Surroundings, r *Report) {
 	}
 	t.Render()
 	for i := range r.Checks {
-		if c := &r.Checks[i]; c.Result == Fail || c.Result == Warn {
+		c := &r.Checks[i]
+		if c.Name == checkIdentity && c.First != "" {
+			continue // it stands at the top
+		}
+		if c.Result == Fail || c.Result == Warn {
 			writeCheck(w, c)
 		}
 	}

@@ -1,0 +1,129 @@
+package storagecheck_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/fleetcost/fleetcost/internal/storagecheck"
+	"github.com/fleetcost/fleetcost/test/servers"
+)
+
+// store is a versitygw with one bucket.
+type store struct {
+	t       *testing.T
+	gateway *servers.VersityGW
+	root    *minio.Client
+	bucket  string
+}
+
+func newStore(t *testing.T) *store {
+	t.Helper()
+	s := &store{t: t, gateway: servers.StartVersityGW(t), bucket: "fleet-costs"}
+	s.gateway.CreateBucket(s.bucket)
+	var err error
+	s.root, err = minio.New(s.gateway.Endpoint(), &minio.Options{
+		Creds: credentials.NewStaticV4(s.gateway.AccessKey(), s.gateway.SecretKey(), ""), Region: s.gateway.Region(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.gateway.Admin("create-user", "--access", "agent", "--secret", "agent-secret", "--role", "user")
+	return s
+}
+
+// allow makes policy, an identity's, the only rights of the user agent.
+func (s *store) allow(policy string) {
+	s.t.Helper()
+	var doc struct {
+		Version   string
+		Statement []map[string]any
+	}
+	if err := json.Unmarshal([]byte(policy), &doc); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, statement := range doc.Statement {
+		statement["Principal"] = map[string]string{"AWS": "agent"}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.root.SetBucketPolicy(s.t.Context(), s.bucket, string(text)); err != nil {
+		s.t.Fatalf("set policy: %v\n%s", err, text)
+	}
+}
+
+// config is a federated-store.yaml of the user agent.
+func (s *store) config(extra string) string {
+	return fmt.Sprintf("type: S3\nconfig:\n  bucket: %s\n  endpoint: %s\n  region: %s\n  access_key: agent\n  secret_key: agent-secret\n  insecure: true\n%s",
+		s.bucket, s.gateway.Endpoint(), s.gateway.Region(), extra)
+}
+
+const withACL = "  put_user_metadata:\n    X-Amz-Acl: bucket-owner-full-control\n"
+
+// keys lists what the bucket holds, unfinished uploads included.
+func (s *store) keys() []string {
+	s.t.Helper()
+	var keys []string
+	for o := range s.root.ListObjects(context.Background(), s.bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			s.t.Fatal(o.Err)
+		}
+		keys = append(keys, o.Key)
+	}
+	for u := range s.root.ListIncompleteUploads(context.Background(), s.bucket, "", true) {
+		if u.Err != nil {
+			s.t.Fatal(u.Err)
+		}
+		keys = append(keys, "upload of "+u.Key)
+	}
+	return keys
+}
+
+// clean fails the test if the bucket holds anything.
+func (s *store) clean() {
+	s.t.Helper()
+	if keys := s.keys(); len(keys) > 0 {
+		s.t.Errorf("left behind: %q", keys)
+	}
+}
+
+func run(t *testing.T, in storagecheck.Input) storagecheck.Report {
+	t.Helper()
+	in.ConfigName = "federated-store.yaml"
+	report, err := storagecheck.Run(t.Context(), in, storagecheck.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// results is a report in short: "parse ok, DNS ok, …".
+func results(r storagecheck.Report) string {
+	out := make([]string, len(r.Checks))
+	for i, c := range r.Checks {
+		out[i] = c.Name + " " + string(c.Result)
+	}
+	return strings.Join(out, ", ")
+}
+
+func find(t *testing.T, r storagecheck.Report, name string) storagecheck.Check {
+	t.Helper()
+	for _, c := range r.Checks {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("no check %q in %s", name, results(r))
+	return storagecheck.Check{}
+}
+
+var _ = http.StatusOK
