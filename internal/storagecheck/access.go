@@ -321,6 +321,10 @@ func (r *runner) multipart(ctx context.Context) Check {
 	const size = 64 << 10
 	key := r.probeKey("multipart")
 	r.probes = append(r.probes, key)
+	// An upload that is begun is finished: one that is interrupted leaves a part
+	// behind wherever the right to abort is missing.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Timeout)
+	defer cancel()
 	err := r.inspection.PutMultipart(ctx, key, strings.Repeat("x", size))
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):

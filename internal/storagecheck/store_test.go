@@ -4,7 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +67,12 @@ func (s *store) allow(policy string) {
 }
 
 // config is a federated-store.yaml of the user agent.
-func (s *store) config(extra string) string {
+func (s *store) config(extra string) string { return s.configAt(s.gateway.Endpoint(), extra) }
+
+// configAt is the same for a server that stands before the gateway.
+func (s *store) configAt(endpoint, extra string) string {
 	return fmt.Sprintf("type: S3\nconfig:\n  bucket: %s\n  endpoint: %s\n  region: %s\n  access_key: agent\n  secret_key: agent-secret\n  insecure: true\n%s",
-		s.bucket, s.gateway.Endpoint(), s.gateway.Region(), extra)
+		s.bucket, endpoint, s.gateway.Region(), extra)
 }
 
 const withACL = "  put_user_metadata:\n    X-Amz-Acl: bucket-owner-full-control\n"
@@ -126,4 +134,75 @@ func find(t *testing.T, r storagecheck.Report, name string) storagecheck.Check {
 	return storagecheck.Check{}
 }
 
-var _ = http.StatusOK
+// unhealthy is a report's checks that are not ok.
+func unhealthy(r storagecheck.Report) string {
+	var out []string
+	for _, c := range r.Checks {
+		if c.Result != storagecheck.OK {
+			out = append(out, c.Name+" "+string(c.Result))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// rule is what a gate before the store adds: it answers itself and returns
+// true, or lets the request pass. after sees the store's answer.
+type rule struct {
+	before func(w http.ResponseWriter, r *http.Request) bool
+	after  func(r *http.Response)
+}
+
+// handler passes requests to the gateway under a rule.
+func (s *store) handler(x rule) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: s.gateway.Endpoint()})
+			r.Out.Host = r.In.Host // the signature covers it
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if x.after != nil {
+				x.after(r)
+			}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if x.before == nil || !x.before(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	})
+}
+
+// behind starts a gate before the store and returns its address.
+func (s *store) behind(x rule) string {
+	gate := httptest.NewServer(s.handler(x))
+	s.t.Cleanup(gate.Close)
+	return gate.Listener.Addr().String()
+}
+
+// denyACL is AWS's rule that an ACL on a write needs a right of its own.
+var denyACL = rule{before: func(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("X-Amz-Acl") == "" {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+	return true
+}}
+
+// endOn ends the caller's context once the store has answered a PUT whose URL
+// holds part, before the answer is passed on.
+func endOn(part string, cancel context.CancelFunc) rule {
+	return rule{after: func(r *http.Response) {
+		if r.Request.Method == http.MethodPut && strings.Contains(r.Request.URL.String(), part) {
+			cancel()
+			select {
+			case <-r.Request.Context().Done():
+			case <-time.After(200 * time.Millisecond): // a caller that finishes what it began
+			}
+		}
+	}}
+}
