@@ -204,14 +204,15 @@ func subjectOf(c *x509.Certificate) string {
 }
 
 func issuerOf(c *x509.Certificate) string {
-	if c.Subject.String() == c.Issuer.String() {
-		return cmp.Or(c.Issuer.CommonName, c.Issuer.String()) + " (itself)"
-	}
 	name := c.Issuer.CommonName
 	if len(c.Issuer.Organization) > 0 && !slices.Contains(c.Issuer.Organization, name) {
-		name = strings.TrimSpace(name + " of " + c.Issuer.Organization[0])
+		name = strings.TrimPrefix(name+" of "+c.Issuer.Organization[0], " of ")
 	}
-	return cmp.Or(name, c.Issuer.String(), "nobody")
+	name = cmp.Or(name, c.Issuer.String(), "nobody")
+	if c.Subject.String() == c.Issuer.String() {
+		name += " (itself)"
+	}
+	return name
 }
 
 func loopback(host string) bool {
