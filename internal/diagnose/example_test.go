@@ -20,7 +20,7 @@ func ExampleExplain() {
 	//
 	//   does it exist, and may these credentials see it?:
 	//
-	//     aws s3api head-bucket --bucket fleet-costs
+	//     aws s3api head-bucket --bucket fleet-costs --region <region>
 	//
 	// See:   docs/operate/errors.md#s3-no-such-bucket
 }

@@ -96,6 +96,7 @@ var finds = map[string][]*regexp.Regexp{
 	"storage-account": {regexp.MustCompile(`https?://([a-z0-9]{3,24})\.blob\.`)},
 	"container":       {regexp.MustCompile(`\.blob\.[a-z0-9.]+/([a-z0-9][a-z0-9-]{1,62})`)},
 	"tenant":          {regexp.MustCompile(`login\.microsoftonline\.com/([0-9a-f-]{36})`)},
+	"azure-issuer":    {regexp.MustCompile(`Assertion Issuer: '([^']+)'`)},
 	"cluster-id":      {regexp.MustCompile(`cluster_id=([A-Za-z0-9][A-Za-z0-9._-]{0,62})`)},
 	"namespace":       {regexp.MustCompile(`system:serviceaccount:([a-z0-9-]+):`)},
 	"service-account": {regexp.MustCompile(`system:serviceaccount:[a-z0-9-]+:([a-z0-9.-]+)`)},
@@ -162,7 +163,7 @@ func (r *reading) readNames(with Names) {
 	set("issuer-host", strings.TrimPrefix(n["oidc-issuer"], "https://"))
 	set("action", r.denied, r.tried)
 	set("tried", r.tried, r.denied)
-	set("request", r.requestID)
+	set("denied", r.denied)
 	prefix := strings.Trim(with.Prefix, "/")
 	if prefix != "" {
 		prefix += "/"

@@ -87,7 +87,7 @@ func (r *reading) readOperation(f Facts) {
 		}
 		r.names["bucket"], r.names["key"] = at, key
 	}
-	r.tried = cmp.Or(f.Action, r.tried)
+	r.tried = iamAction(cmp.Or(f.Action, r.tried))
 	if m := lastMatch(deniedAction, r.text); m != nil {
 		r.denied = m[1]
 	}
@@ -100,6 +100,18 @@ var operations = map[string]string{
 	"ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadBucket": "ListBucket", "HeadObject": "GetObject",
 	"CreateMultipartUpload": "PutObject", "UploadPart": "PutObject", "CompleteMultipartUpload": "PutObject",
 	"DeleteObjects": "DeleteObject",
+}
+
+// iamAction names the IAM action of "s3:HeadObject".
+func iamAction(tried string) string {
+	service, op, ok := strings.Cut(tried, ":")
+	if !ok {
+		return tried
+	}
+	if a, ok := operations[op]; ok {
+		op = a
+	}
+	return service + ":" + op
 }
 
 // actionOf names the IAM action of an SDK operation: ("S3", "HeadObject") is
@@ -132,7 +144,7 @@ func (r *reading) hasCode(code string) bool {
 	if r.code != "" {
 		return r.code == code
 	}
-	return hasWord(r.text, code)
+	return hasWord(r.text, code) || code == "AccessDenied" && strings.Contains(r.lower, "access denied")
 }
 
 // hasWord tells whether word stands in text with no letter or digit around it.

@@ -24,7 +24,10 @@ type row struct {
 	// identity marks rows whose cause may be that the caller is not who the
 	// operator thinks: there, a pod on its node's role is said first.
 	identity bool
-	group    string // set by table
+	// general marks rows that tell a symptom: any row that tells a reason and
+	// matches too is better.
+	general bool
+	group   string // set by table
 }
 
 // pattern matches one failure. Every field that is set must hold.
@@ -38,15 +41,23 @@ type pattern struct {
 }
 
 // The weights of what a pattern asks for: the more it asks, the better it fits.
-// A piece of text says more than a code, which says more than a status.
+// A piece of text counts with its length besides: a longer one says more.
 const (
-	weightText    = 16
+	weightText    = 10
 	weightCode    = 8
 	weightAction  = 4
+	weightDenied  = 3 // for the code that says no more than "no"
 	weightService = 2
 	weightStatus  = 1
 	weightNode    = 1
 )
+
+// denied are the codes by which services say no without a reason. Where a more
+// telling code stands beside it, that one counts.
+const denied = "AccessDenied|AccessDeniedException|AuthorizationFailed"
+
+// reason is more than any pattern can ask for.
+const reason = 1 << 20
 
 // score is 0 when no pattern of the row matches, else how specific the best
 // matching one is.
@@ -54,6 +65,9 @@ func (c *row) score(r *reading) int {
 	best := 0
 	for i := range c.Match {
 		best = max(best, c.Match[i].score(r))
+	}
+	if best > 0 && !c.general {
+		best += reason
 	}
 	return best
 }
@@ -65,7 +79,7 @@ func (p *pattern) score(r *reading) int {
 			if !strings.Contains(r.lower, piece) {
 				return 0
 			}
-			n += weightText
+			n += weightText + len(piece)
 		}
 	}
 	if p.code != "" {
@@ -73,6 +87,9 @@ func (p *pattern) score(r *reading) int {
 			return 0
 		}
 		n += weightCode
+		if p.code == denied {
+			n += weightDenied - weightCode
+		}
 	}
 	if p.action != "" {
 		if !slices.ContainsFunc(strings.Split(p.action, "|"), r.hasAction) {
@@ -122,7 +139,16 @@ var table = sync.OnceValue(func() []*row {
 		rows  []row
 	}{
 		{"AWS identity", identityRows()},
-		{"Amazon S3 and stores that speak S3", s3Rows()},
+		{"IRSA and EKS Pod Identity", podIdentityRows()},
+		{"Amazon S3 and stores that speak S3: permissions", s3AccessRows()},
+		{"Amazon S3 and stores that speak S3: keys and signatures", s3KeyRows()},
+		{"Amazon S3 and stores that speak S3: bucket, region, requests", s3Rows()},
+		{"AWS KMS", kmsRows()},
+		{"Network and TLS", networkRows()},
+		{"Google Cloud Storage", googleRows()},
+		{"Azure Blob Storage", azureRows()},
+		{"Directory as a bucket", filesystemRows()},
+		{"Amazon Athena and AWS Glue", athenaRows()},
 	} {
 		for i := range g.rows {
 			g.rows[i].group = g.title
