@@ -87,7 +87,7 @@ func (r *runner) put(ctx context.Context) Check {
 	} else if err != nil {
 		return r.failed(err, "Check the store: it refuses requests about objects.")
 	}
-	r.probes = append(r.probes, key)
+	r.written(key)
 	body := strings.NewReader(probeText)
 	if _, err := r.inspection.Put(ctx, key, body, body.Size(), bucket.Condition{}); err != nil {
 		return r.putFailed(err, func(v bucket.Variant) error { return r.inspection.PutVariant(ctx, key, probeText, v) })
@@ -104,7 +104,8 @@ func (r *runner) rehearsePut(ctx context.Context, key string) Check {
 	case err != nil:
 		return r.putFailed(err, r.rehearsal(ctx, key))
 	case told.Wrote:
-		r.probes = append(r.probes, key)
+		r.writes = true
+		r.written(key)
 		return r.worldReadable(okay("allowed%s; the store does not check a body against its Content-MD5", r.headers()))
 	default:
 		r.refuses = true
@@ -257,7 +258,7 @@ func (r *runner) conditional(ctx context.Context) Check {
 		return r.conditionalRehearsed(ctx)
 	}
 	key := r.probeKey("conditional")
-	r.probes = append(r.probes, key)
+	r.written(key)
 	write := func(cond bucket.Condition) (bucket.Object, error) {
 		body := strings.NewReader(probeText)
 		return r.inspection.Put(ctx, key, body, body.Size(), cond)
@@ -295,14 +296,15 @@ func (r *runner) conditionalRehearsed(ctx context.Context) Check {
 	if r.isAmazon() {
 		return okay("Amazon S3 has them; not tried, as these credentials may not delete")
 	}
-	told, err := r.inspection.Rehearse(ctx, r.probeKey("conditional"), bucket.Condition{ETag: neverETag}, bucket.Variant{})
+	key := r.probeKey("put") // the same, should a store write it
+	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{ETag: neverETag}, bucket.Variant{})
 	switch {
 	case err != nil:
 		return r.failed(err, "The store takes plain writes, and not conditional ones.")
 	case told.Unmet:
 		return okay("If-Match is kept; nothing was written, as these credentials may not delete")
 	case told.Wrote:
-		r.probes = append(r.probes, r.probeKey("conditional"))
+		r.written(key)
 		return unconditional("the store wrote although the condition did not hold")
 	default:
 		return skip("cannot be told without writing, and these credentials may not delete")
@@ -320,7 +322,7 @@ func (r *runner) multipart(ctx context.Context) Check {
 	}
 	const size = 64 << 10
 	key := r.probeKey("multipart")
-	r.probes = append(r.probes, key)
+	r.written(key)
 	// An upload that is begun is finished: one that is interrupted leaves a part
 	// behind wherever the right to abort is missing.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Timeout)

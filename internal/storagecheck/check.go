@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ type runner struct {
 	answered  bool
 	denied    error // what the store said to a delete, where it is not allowed: nothing is written then
 	refuses   bool  // the store refuses a body that does not match its checksum
-	readable  bool  // writes can be rehearsed
+	writes    bool  // it does not: a rehearsal wrote
 	probes    []string
 	blockedBy map[string]string // step → the failed step that stands in its way
 	report    Report
@@ -268,6 +269,13 @@ func (r *runner) cleanup(ctx context.Context) {
 		}
 	}
 	r.probes = nil
+}
+
+// written notes a probe object that is to be removed.
+func (r *runner) written(key string) {
+	if !slices.Contains(r.probes, key) {
+		r.probes = append(r.probes, key)
+	}
 }
 
 // fullKey is a key with the prefix of the configuration.

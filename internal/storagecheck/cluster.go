@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
 )
 
 // clusterKeys are keys of a cluster, one of each kind, that no object has: the
@@ -24,10 +25,13 @@ func (r *runner) clusterKeys(id string) []string {
 // rehearsable tells whether writes can be asked for without writing, having
 // tried it on a key of this run; otherwise why not.
 func (r *runner) rehearsable(ctx context.Context) (why string) {
-	if r.refuses {
+	const writes = "cannot be asked without writing among a cluster's objects: the store does not check a body against its Content-MD5"
+	switch {
+	case r.refuses:
 		return ""
-	}
-	if r.cfg.Type == bucket.TypeFilesystem {
+	case r.writes:
+		return writes
+	case r.cfg.Type == bucket.TypeFilesystem:
 		return "a directory has no rights per cluster"
 	}
 	key := r.probeKey("rehearsal")
@@ -36,10 +40,11 @@ func (r *runner) rehearsable(ctx context.Context) (why string) {
 	case errors.Is(err, errors.ErrUnsupported):
 		return "cannot be asked of " + string(r.cfg.Type) + " without writing among a cluster's objects"
 	case err != nil:
-		return "cannot be asked: " + err.Error()
+		return "cannot be asked: " + diagnose.Redact(err.Error())
 	case told.Wrote:
-		r.probes = append(r.probes, key)
-		return "cannot be asked without writing among a cluster's objects: the store does not check a body against its Content-MD5"
+		r.writes = true
+		r.written(key)
+		return writes
 	}
 	r.refuses = true
 	return ""
@@ -54,7 +59,7 @@ func (r *runner) ownKeys(ctx context.Context) Check {
 	for _, key := range keys {
 		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 		if told.Wrote {
-			r.probes = append(r.probes, key)
+			r.written(key)
 		}
 		if errors.Is(err, bucket.ErrDenied) {
 			return r.putFailed(err, r.rehearsal(ctx, key))
@@ -77,7 +82,7 @@ func (r *runner) othersKeys(ctx context.Context) Check {
 	for _, key := range r.clusterKeys(other) {
 		told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{}, bucket.Variant{})
 		if told.Wrote {
-			r.probes = append(r.probes, key)
+			r.written(key)
 		}
 		switch {
 		case errors.Is(err, bucket.ErrDenied):
