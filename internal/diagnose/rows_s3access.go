@@ -252,6 +252,7 @@ func s3KeyRows() []row {
 			Match: []pattern{
 				{text: "authorization mechanism you have provided is not supported"},
 				{text: "unsupported signature version"},
+				{text: "authentication requires a valid date or x-amz-date header"},
 				{text: "only signature version 4"}, {text: "please use aws4-hmac-sha256"}, {code: "UnsupportedSignature|AuthorizationTypeInvalid"},
 			},
 			Examples: []string{`InvalidRequest: The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256. (request 17A1B2C3D4E5F6)`},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -31,13 +32,21 @@ func (r *runner) forbidden(action string, err error) Check {
 		}
 		return c
 	}
-	if plain, ok := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: 403, With: r.names}); ok && plain.ID != c.ID && c.ID != "" {
-		return c // something more special than a missing permission
+	if r.special(action, err) {
+		return c
 	}
 	c.Cause = fmt.Sprintf("The policy of these credentials does not allow %s there, or another policy (of the bucket, of the organization, a permissions boundary) forbids it.", action)
 	c.Fix = fmt.Sprintf("Allow %s %s.", action, r.whom())
 	c.Snippets = []diagnose.Snippet{r.statementSnippet(action)}
 	return c
+}
+
+// special tells whether the catalogue sees more in a refusal than a missing
+// right.
+func (r *runner) special(action string, err error) bool {
+	plain, _ := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: http.StatusForbidden})
+	d, ok := r.diagnosis(err)
+	return ok && d.ID != plain.ID
 }
 
 func (r *runner) action(name string) string {
@@ -55,7 +64,7 @@ func (r *runner) list(ctx context.Context) Check {
 		n++
 		return errSeen
 	})
-	denied := errors.Is(err, bucket.ErrDenied)
+	denied := errors.Is(err, bucket.ErrDenied) && (r.cfg.Type != bucket.TypeS3 || !r.special("s3:ListBucket", err))
 	switch {
 	case err != nil && !denied && !errors.Is(err, errSeen):
 		r.blockedBy[storeUsable] = checkList
@@ -265,7 +274,7 @@ func (r *runner) conditional(ctx context.Context) Check {
 	}
 	o, err := write(bucket.Condition{Absent: true})
 	var op *bucket.OpError
-	if errors.As(err, &op) && op.Status == 501 {
+	if errors.As(err, &op) && op.Status == http.StatusNotImplemented {
 		return unconditional("the store does not implement If-None-Match")
 	}
 	if err != nil {

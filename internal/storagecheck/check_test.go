@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -216,4 +217,21 @@ func TestWrongInput(t *testing.T) {
 			t.Errorf("%+v: %s", in, results(r))
 		}
 	}
+}
+
+// TestKeyRefused: a write that is denied for its KMS key alone is told from one
+// that is denied. The rule is the gate's.
+func TestKeyRefused(t *testing.T) {
+	s := newStore(t)
+	s.full()
+	gate := s.behind(rule{before: func(w http.ResponseWriter, r *http.Request) bool {
+		return r.Header.Get("X-Amz-Server-Side-Encryption") == "aws:kms" && deny(w, r)
+	}})
+	const key = "arn:aws:kms:us-east-1:444455556666:key/1234"
+	r := run(t, server(s.configAt(gate, withACL+"  sse_config:\n    type: SSE-KMS\n    kms_key_id: "+key+"\n")))
+	put := find(t, r, "put")
+	if failures(r) != "put" || !strings.Contains(put.Evidence, "kms:GenerateDataKey is missing") || !strings.Contains(put.Snippets[0].Text, key) {
+		t.Errorf("%s: %+v", unhealthy(r), put)
+	}
+	s.clean()
 }

@@ -137,8 +137,10 @@ func (r *runner) whom() string {
 		return "on the role " + n.RoleARN
 	case n.CallerARN != "":
 		return "on " + n.CallerARN
+	case r.inspection.Credentials() != nil:
+		return "on the owner of the " + r.inspection.Credentials().String()
 	default:
-		return "on the user or role of these credentials"
+		return "on the owner of these credentials"
 	}
 }
 

@@ -51,13 +51,14 @@ func writeReport(env *Surroundings, r *Report) {
 		t.AppendRow(table.Row{c.Name, result, took, c.Evidence})
 	}
 	t.Render()
+	shown := map[diagnose.Snippet]string{}
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		if c.Name == checkIdentity && c.First != "" {
 			continue // it stands at the top
 		}
 		if c.Result == Fail || c.Result == Warn {
-			writeCheck(w, c)
+			writeCheck(w, c, shown)
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", r.summary())
@@ -89,7 +90,9 @@ func (r *Report) first() string {
 	return ""
 }
 
-func writeCheck(w io.Writer, c *Check) {
+// writeCheck tells what to do about a step. What is to be pasted is shown once;
+// shown remembers under which step.
+func writeCheck(w io.Writer, c *Check, shown map[diagnose.Snippet]string) {
 	fmt.Fprintf(w, "\n%s: %s\n", c.Name, c.Result)
 	for _, p := range []struct{ label, text string }{{"Cause: ", c.Cause}, {"Fix:   ", c.Fix}} {
 		if p.text != "" {
@@ -98,6 +101,11 @@ func writeCheck(w io.Writer, c *Check) {
 		}
 	}
 	for _, s := range c.Snippets {
+		if under := shown[s]; under != "" {
+			fmt.Fprintf(w, "  Paste: as under %s\n", under)
+			continue
+		}
+		shown[s] = c.Name
 		fmt.Fprintf(w, "\n  %s:\n\n", where(s))
 		for line := range strings.Lines(s.Text) {
 			fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))

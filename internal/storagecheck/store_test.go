@@ -183,15 +183,17 @@ func (s *store) behind(x rule) string {
 
 // denyACL is AWS's rule that an ACL on a write needs a right of its own.
 var denyACL = rule{before: func(w http.ResponseWriter, r *http.Request) bool {
-	if r.Header.Get("X-Amz-Acl") == "" {
-		return false
-	}
+	return r.Header.Get("X-Amz-Acl") != "" && deny(w, r)
+}}
+
+// deny answers as AWS does.
+func deny(w http.ResponseWriter, r *http.Request) bool {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusForbidden)
 	fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 	return true
-}}
+}
 
 // endOn ends the caller's context once the store has answered a PUT whose URL
 // holds part, before the answer is passed on.
