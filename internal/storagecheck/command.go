@@ -355,15 +355,18 @@ func (env *Surroundings) learnPolicy(in *PolicyInput, file string) error {
 		if err != nil {
 			return err
 		}
-		if cfg.Type != bucket.TypeS3 {
+		if cfg.Type != bucket.TypeS3 && in.Bucket == "" {
 			return usage("%s is of type %s: IAM policies are for S3", file, cfg.Type)
+		}
+		if cfg.Type != bucket.TypeS3 {
+			cfg = bucket.Config{} // it is about another bucket
 		}
 		r := runner{cfg: cfg}
 		r.learnConfig()
 		in.Bucket = cmp.Or(in.Bucket, cfg.S3.Bucket)
 		in.Prefix = cmp.Or(in.Prefix, cfg.Prefix)
 		in.Region = cmp.Or(in.Region, cfg.S3.Region)
-		in.NoACL = in.NoACL || r.acl() == ""
+		in.NoACL = in.NoACL || cfg.Type == bucket.TypeS3 && r.acl() == ""
 		if in.KMSKeyARN == "" {
 			in.KMSKeyARN = r.names.KMSKeyARN
 		}
