@@ -25,6 +25,8 @@ type process struct {
 	grace    time.Duration // between an interrupt and a kill
 	command  func(address string) *exec.Cmd
 	address  string
+	scheme   string       // "" is http
+	client   *http.Client // that trusts the server; nil is the default one
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -47,7 +49,19 @@ func (p *process) launch() {
 
 // URL is the server's base, without a final slash. It stays the same over Stop
 // and Restart.
-func (p *process) URL() string { return "http://" + p.address }
+func (p *process) URL() string {
+	if p.scheme != "" {
+		return p.scheme + "://" + p.address
+	}
+	return "http://" + p.address
+}
+
+func (p *process) httpClient() *http.Client {
+	if p.client != nil {
+		return p.client
+	}
+	return http.DefaultClient
+}
 
 // Stop interrupts the server and waits until it has ended; a server that does
 // not end in time is killed. Stopping a stopped server does nothing.
@@ -94,7 +108,7 @@ func (p *process) start() error {
 		defer close(done)
 		_ = cmd.Wait() // how it ended is in its log
 	}()
-	if err := waitAnswer(p.URL()+p.health, p.patience, done); err != nil {
+	if err := waitAnswer(p.httpClient(), p.URL()+p.health, p.patience, done); err != nil {
 		_ = cmd.Process.Kill()
 		<-done
 		return fmt.Errorf("start %s on %s: %w; its last words:\n%s", p.name, p.address, err, log)
@@ -104,7 +118,7 @@ func (p *process) start() error {
 }
 
 // waitAnswer asks url until it answers 200, the process ends or time is up.
-func waitAnswer(url string, patience time.Duration, done <-chan struct{}) error {
+func waitAnswer(client *http.Client, url string, patience time.Duration, done <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for {
@@ -112,7 +126,7 @@ func waitAnswer(url string, patience time.Duration, done <-chan struct{}) error 
 		if err != nil {
 			return fmt.Errorf("ask for readiness: %w", err)
 		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
+		if res, err := client.Do(req); err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				return nil

@@ -22,6 +22,7 @@ const (
 type VersityGW struct {
 	process
 	binary string
+	iam    *process // the standalone IAM service; nil without one
 }
 
 // StartVersityGW starts versitygw on a free loopback port over a directory of
@@ -29,8 +30,17 @@ type VersityGW struct {
 // server that does not come up fails the test.
 func StartVersityGW(t testing.TB) *VersityGW {
 	t.Helper()
-	v := &VersityGW{binary: findVersityGW(t)}
+	v := &VersityGW{binary: findVersityGW(t), process: process{t: t}}
 	dir := t.TempDir()
+	v.launchOver(dir, "--iam-dir", filepath.Join(dir, "accounts"))
+	return v
+}
+
+// launchOver starts the gateway over a directory, with the accounts of an IAM
+// service.
+func (v *VersityGW) launchOver(dir string, accounts ...string) {
+	t := v.t
+	t.Helper()
 	for _, sub := range []string{"buckets", "accounts"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
 			t.Fatalf("make a directory for versitygw: %v", err)
@@ -42,18 +52,16 @@ func StartVersityGW(t testing.TB) *VersityGW {
 			// Metadata stays in extended attributes: with a sidecar directory an
 			// object and its ETag change one after the other, and two writers under
 			// If-Match lose updates.
-			cmd := exec.Command(
-				v.binary,
+			args := append([]string{
 				"--port", address, "--access", v.AccessKey(), "--secret", v.SecretKey(), "--region", v.Region(),
-				"--iam-dir", filepath.Join(dir, "accounts"), "--health", "/healthz", "--quiet",
-				"posix", filepath.Join(dir, "buckets"),
-			)
+				"--health", "/healthz", "--quiet",
+			}, accounts...)
+			cmd := exec.Command(v.binary, append(args, "posix", filepath.Join(dir, "buckets"))...)
 			cmd.Dir = dir
 			return cmd
 		},
 	}
 	v.launch()
-	return v
 }
 
 // Endpoint is the server's host and port, as config.endpoint takes it.
