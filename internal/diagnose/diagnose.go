@@ -113,7 +113,7 @@ func Lookup(id string, f Facts) (Diagnosis, bool) {
 // diagnose fills the row with what was read.
 func (c *row) diagnose(r *reading) Diagnosis {
 	d := Diagnosis{
-		ID: c.ID, Title: r.fill(c.Title), Cause: r.fill(c.Cause), Fix: r.fill(c.Fix),
+		ID: c.ID, Title: capital(r.fill(c.Title)), Cause: r.fill(c.Cause), Fix: r.fill(c.Fix),
 		Doc: docPage + "#" + c.ID, Basis: c.Basis, Harmless: c.Harmless, RequestID: r.requestID,
 	}
 	for _, s := range c.Snippets {
@@ -126,6 +126,14 @@ func (c *row) diagnose(r *reading) Diagnosis {
 		d.First = &f
 	}
 	return d
+}
+
+// capital lets a line begin with a capital where a name did not stand first.
+func capital(title string) string {
+	if rest, ok := strings.CutPrefix(title, "the "); ok {
+		return "The " + rest
+	}
+	return title
 }
 
 func lookupRow(id string) (*row, bool) {

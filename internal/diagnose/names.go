@@ -90,16 +90,17 @@ var finds = map[string][]*regexp.Regexp{
 		regexp.MustCompile(`dial tcp ([0-9a-f.:\[\]]+:\d+)`),
 		regexp.MustCompile(`not ([A-Za-z0-9*.-]+\.[A-Za-z0-9-]*[A-Za-z0-9])`),
 	},
-	"file":            {regexp.MustCompile(`(?:open|read|write|rename|mkdir|remove|unlinkat|file) (/[^\s:"',]+)`)},
-	"google-account":  {regexp.MustCompile(`([a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com)`)},
-	"google-action":   {regexp.MustCompile(`(storage\.[a-zA-Z]+\.[a-zA-Z]+)`)},
-	"storage-account": {regexp.MustCompile(`https?://([a-z0-9]{3,24})\.blob\.`)},
-	"container":       {regexp.MustCompile(`\.blob\.[a-z0-9.]+/([a-z0-9][a-z0-9-]{1,62})`)},
-	"tenant":          {regexp.MustCompile(`login\.microsoftonline\.com/([0-9a-f-]{36})`)},
-	"azure-issuer":    {regexp.MustCompile(`Assertion Issuer: '([^']+)'`)},
-	"cluster-id":      {regexp.MustCompile(`cluster_id=([A-Za-z0-9][A-Za-z0-9._-]{0,62})`)},
-	"namespace":       {regexp.MustCompile(`system:serviceaccount:([a-z0-9-]+):`)},
-	"service-account": {regexp.MustCompile(`system:serviceaccount:[a-z0-9-]+:([a-z0-9.-]+)`)},
+	"certificate-name": {regexp.MustCompile(`certificate is valid for ([A-Za-z0-9*.-]*[A-Za-z0-9])`)},
+	"file":             {regexp.MustCompile(`(?:open|read|write|rename|mkdir|remove|unlinkat|file) (/[^\s:"',]+)`)},
+	"google-account":   {regexp.MustCompile(`([a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com)`)},
+	"google-action":    {regexp.MustCompile(`(storage\.[a-zA-Z]+\.[a-zA-Z]+)`)},
+	"storage-account":  {regexp.MustCompile(`https?://([a-z0-9]{3,24})\.blob\.`)},
+	"container":        {regexp.MustCompile(`\.blob\.[a-z0-9.]+/([a-z0-9][a-z0-9-]{1,62})`)},
+	"tenant":           {regexp.MustCompile(`login\.microsoftonline\.com/([0-9a-f-]{36})`)},
+	"azure-issuer":     {regexp.MustCompile(`Assertion Issuer: '([^']+)'`)},
+	"cluster-id":       {regexp.MustCompile(`cluster_id=([A-Za-z0-9][A-Za-z0-9._-]{0,62})`)},
+	"namespace":        {regexp.MustCompile(`system:serviceaccount:([a-z0-9-]+):`)},
+	"service-account":  {regexp.MustCompile(`system:serviceaccount:[a-z0-9-]+:([a-z0-9.-]+)`)},
 }
 
 var anyARN = regexp.MustCompile(`arn:aws[a-z-]*:(?:sts|iam|kms):[a-z0-9-]*:[A-Za-z0-9_<>-]*:[^\s"',;)\]]+`)
@@ -140,13 +141,14 @@ func (r *reading) readNames(with Names) {
 	set("role", role.name())
 	set("role-account", role.account)
 	set("caller-arn", r.caller.text)
+	set("who", r.caller.name(), own.name(), "the caller")
 	set("caller-role", r.caller.name())
 	set("caller-account", r.caller.account, with.Account, own.account)
 	set("session", r.caller.session())
 	set("kms-key-arn", key.text, with.KMSKeyARN)
 	set("bucket", with.Bucket)
 	set("key", with.Key)
-	set("region", with.Region, n["service-region"])
+	set("region", resource.region, with.Region, n["service-region"], key.region)
 	set("wanted-region", n["service-region"])
 	set("service-region", with.Region)
 	set("endpoint", with.Endpoint)
@@ -163,7 +165,6 @@ func (r *reading) readNames(with Names) {
 	set("issuer-host", strings.TrimPrefix(n["oidc-issuer"], "https://"))
 	set("action", r.denied, r.tried)
 	set("tried", r.tried, r.denied)
-	set("denied", r.denied)
 	prefix := strings.Trim(with.Prefix, "/")
 	if prefix != "" {
 		prefix += "/"

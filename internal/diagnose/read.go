@@ -27,12 +27,11 @@ type reading struct {
 var unescape = strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\t`, " ", `\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\u0027`, "'", "&#39;", "'", "&quot;", `"`)
 
 func read(f Facts) *reading {
-	text := f.Text
+	// Secrets go first: a cut could leave one without the word that tells it.
+	text := Redact(unescape.Replace(strings.ToValidUTF8(f.Text, "�")))
 	if len(text) > maxText {
-		text = text[len(text)-maxText:]
+		text = strings.ToValidUTF8(text[len(text)-maxText:], "")
 	}
-	text = unescape.Replace(strings.ToValidUTF8(text, "�"))
-	text = Redact(text)
 	r := &reading{text: text, lower: strings.ToLower(text), names: map[string]string{}}
 	r.readOperation(f)
 	r.code = cmp.Or(f.Code, last(text, codeForms...))
@@ -79,7 +78,7 @@ func (r *reading) readOperation(f Facts) {
 	} else if m := lastMatch(cliOperation, r.text); m != nil {
 		r.tried = actionOf("", m[1])
 	}
-	if m := lastMatch(ourOperation, r.text); m != nil {
+	if m := lastMatch(ourOperation, r.text); m != nil && m[3] != "resource" && m[3] != "the" {
 		r.tried = cmp.Or(r.tried, m[1]+":"+m[2])
 		at, key, _ := strings.Cut(m[3], "/")
 		if m[1] == "filesystem" {

@@ -13,7 +13,7 @@ func athenaSetupRows() []row {
 		{
 			ID:       "athena-denied",
 			general:  true,
-			Title:    "{{identity}} may not run queries on Athena workgroup {{workgroup}}",
+			Title:    "{{who}} may not run queries on Athena workgroup {{workgroup}}",
 			Cause:    "{{action}} is not allowed on the workgroup. Where none is configured the workgroup is primary, which companies often forbid.",
 			Fix:      "Grant the five Athena actions on the workgroup, or name a workgroup that the role may use.",
 			identity: true,
@@ -101,7 +101,7 @@ func athenaSetupRows() []row {
 		{
 			ID:       "glue-denied",
 			general:  true,
-			Title:    "{{identity}} may not read the Glue catalog",
+			Title:    "{{who}} may not read the Glue catalog",
 			Cause:    "Athena looks the table up in AWS Glue, and the caller lacks {{action}} there.",
 			Fix:      "Grant the read actions on the catalog, the database and its tables (Athena also asks for database/default).",
 			identity: true,
@@ -122,7 +122,7 @@ func athenaSetupRows() []row {
 		},
 		{
 			ID:       "lake-formation-denied",
-			Title:    "Lake Formation does not let {{identity}} read {{table}}",
+			Title:    "Lake Formation does not let {{who}} read {{table}}",
 			Cause:    "AWS Lake Formation governs the table, and IAM permissions alone do not count there.",
 			Fix:      "Grant SELECT and DESCRIBE in Lake Formation, and lakeformation:GetDataAccess in IAM.",
 			identity: true,
@@ -175,7 +175,7 @@ func athenaQueryRows() []row {
 		},
 		{
 			ID:       "athena-source-denied",
-			Title:    "{{identity}} may not read the files of the bill",
+			Title:    "{{who}} may not read the files of the bill",
 			Cause:    "The query was let in, but not the files below the table: the role lacks s3:GetObject and s3:ListBucket on the bill's bucket, or kms:Decrypt on its key, or the bucket of another account does not name the role.",
 			Fix:      "Grant reading on the bill's bucket; the caller's permissions count, not Athena's.",
 			identity: true,
@@ -186,7 +186,7 @@ func athenaQueryRows() []row {
 		},
 		{
 			ID:       "athena-results-denied",
-			Title:    "{{identity}} may not write query results",
+			Title:    "{{who}} may not write query results",
 			Cause:    "The query ran, but its results could not be written: s3:PutObject is missing on the place for results, or kms:GenerateDataKey on its key, or the bucket has another owner than expected.",
 			Fix:      "Grant writing there.",
 			identity: true,

@@ -24,8 +24,8 @@ func identityRows() []row {
 		{
 			ID:       "sts-assume-role-denied",
 			general:  true,
-			Title:    "{{identity}} may not assume {{role}}",
-			Cause:    "AWS STS refused sts:AssumeRole on {{role-arn}}. STS gives this one answer for: the caller lacks the permission; the role's trust policy does not name the caller; the role does not exist; the trust policy asks for an external id that was not sent; a service control policy forbids it.",
+			Title:    "{{who}} may not assume {{role}}",
+			Cause:    "AWS STS refused sts:AssumeRole on {{role-arn}} to {{caller-arn}}. STS gives this one answer for: the caller lacks the permission; the role's trust policy does not name the caller; the role does not exist; the trust policy asks for an external id that was not sent; a service control policy forbids it.",
 			Fix:      "Both sides have to agree. In account {{caller-account}}, allow {{identity}} to assume the role; in account {{role-account}}, let the role trust {{identity-arn}}. Where the trust policy shows an id that begins with AROA in place of a role, the trusted role was deleted and made again: save the policy anew. A role with a path has the path in its ARN; the caller's session does not show it.",
 			identity: true,
 			Snippets: []Snippet{
@@ -51,7 +51,7 @@ func identityRows() []row {
 		},
 		{
 			ID:       "sts-assume-role-no-permission",
-			Title:    "{{identity}} has no permission to assume {{role}}",
+			Title:    "{{who}} has no permission to assume {{role}}",
 			Cause:    "The answer names the layer: no identity-based policy of the caller allows sts:AssumeRole on {{role-arn}}. The role's trust policy was not the reason.",
 			Fix:      "Allow sts:AssumeRole on that role to {{identity}}, in account {{caller-account}}.",
 			identity: true,
@@ -62,7 +62,7 @@ func identityRows() []row {
 		},
 		{
 			ID:       "sts-assume-role-no-trust",
-			Title:    "{{role}} does not trust {{identity}}",
+			Title:    "{{role}} does not trust {{who}}",
 			Cause:    "The answer names the layer: no resource-based policy, which for a role is its trust policy, allows the caller to assume {{role-arn}}. Or the trust policy has a condition (an external id, a source) that the request does not meet.",
 			Fix:      "Name {{identity-arn}} in the trust policy of the role, in account {{role-account}}.",
 			identity: true,
@@ -184,7 +184,7 @@ func identityRows() []row {
 		},
 		{
 			ID:       "sts-tag-session-denied",
-			Title:    "The role does not let {{identity}} pass session tags",
+			Title:    "The role does not let {{who}} pass session tags",
 			Cause:    "The request carries session tags (EKS Pod Identity always does, and passes them on), and the trust policy of {{role}} allows sts:AssumeRole but not sts:TagSession.",
 			Fix:      "Allow both actions in the trust policy, or send no tags.",
 			identity: true,

@@ -143,7 +143,7 @@ func tlsRows() []row {
 			Cause: "The name in config.endpoint is not in the store's certificate: an IP address or a short name is used, or the bucket became part of the host (virtual-hosted addressing) and no wildcard covers it. A bucket with dots in its name fits no wildcard.",
 			Fix:   "Use the name that the certificate has, set server_name, or bucket_lookup_type: path.",
 			Snippets: []Snippet{
-				yaml("in federated-store.yaml", "config:\n  bucket_lookup_type: path\n  http_config:\n    tls_config:\n      server_name: minio.example.com"),
+				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      server_name: {{certificate-name}}"),
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "x509: certificate is valid for"}, {text: "certificate is for another name"}, {text: "because it doesn't contain any ip sans"}, {text: "certificate relies on legacy common name"}, {text: "certificate is not valid for any names"}},

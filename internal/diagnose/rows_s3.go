@@ -273,8 +273,8 @@ func kmsRows() []row {
 	return []row{
 		{
 			ID:       "kms-denied",
-			Title:    "{{identity}} may not use the bucket's KMS key",
-			Cause:    "The bucket, or sse_config, encrypts with KMS. Writing then needs kms:GenerateDataKey on the key and reading kms:Decrypt, and a multipart upload needs both; {{denied}} was refused.",
+			Title:    "{{who}} may not use the bucket's KMS key",
+			Cause:    "The bucket, or sse_config, encrypts with KMS. Writing then needs kms:GenerateDataKey on the key and reading kms:Decrypt, and a multipart upload needs both; {{action}} was refused.",
 			Fix:      "Grant both on the key. Where the key belongs to another account, its key policy must name the role too. The key aws/s3, which AWS manages, can never be used from another account: choose a key of your own.",
 			identity: true,
 			Snippets: []Snippet{use, keyPolicy},
@@ -288,8 +288,8 @@ func kmsRows() []row {
 		},
 		{
 			ID:       "kms-key-policy",
-			Title:    "The policy of the KMS key does not let {{identity}} in",
-			Cause:    "The answer names the layer: no resource-based policy, which is the key's policy, allows {{denied}}. The key belongs to another account, or its policy does not delegate to IAM.",
+			Title:    "The policy of the KMS key does not let {{who}} in",
+			Cause:    "The answer names the layer: no resource-based policy, which is the key's policy, allows {{action}}. The key belongs to another account, or its policy does not delegate to IAM.",
 			Fix:      "Name the role in the key's policy. The key aws/s3 can never be used from another account.",
 			identity: true,
 			Snippets: []Snippet{keyPolicy, use},

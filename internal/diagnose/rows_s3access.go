@@ -12,7 +12,7 @@ func s3AccessRows() []row {
 	return []row{
 		{
 			ID:       "s3-identity-policy",
-			Title:    "No policy of {{identity}} allows {{action}}",
+			Title:    "No policy of {{who}} allows {{action}}",
 			Cause:    "The answer names the layer: none of the caller's own policies allows {{action}} on {{resource}}.",
 			Fix:      "Allow it to {{identity}}." + policy,
 			identity: true,
@@ -23,7 +23,7 @@ func s3AccessRows() []row {
 		},
 		{
 			ID:       "s3-bucket-policy",
-			Title:    "The policy of bucket {{bucket}} does not let {{identity}} in",
+			Title:    "The policy of bucket {{bucket}} does not let {{who}} in",
 			Cause:    "The answer names the layer: no resource-based policy allows {{action}}. The bucket belongs to another account than the caller, and then both must allow it: the caller's own policy and the bucket's.",
 			Fix:      "Add a statement to the bucket's policy, in the account that owns the bucket.",
 			identity: true,
