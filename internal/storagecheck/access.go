@@ -32,7 +32,7 @@ func (r *runner) forbidden(action string, err error) Check {
 		}
 		return c
 	}
-	if r.special(action, err) {
+	if r.kindOfRefusal(action, err) != missingRight {
 		return c
 	}
 	c.Cause = fmt.Sprintf("The policy of these credentials does not allow %s there, or another policy (of the bucket, of the organization, a permissions boundary) forbids it.", action)
@@ -41,13 +41,30 @@ func (r *runner) forbidden(action string, err error) Check {
 	return c
 }
 
-// special tells whether the catalogue sees more in a refusal than a missing
-// right.
-func (r *runner) special(action string, err error) bool {
+// kindOfRefusal tells what the catalogue sees in a refusal: a right that the
+// caller's own policy lacks; another policy that stands in the way, which is a
+// matter of rights too; or something else.
+func (r *runner) kindOfRefusal(action string, err error) refusal {
 	plain, _ := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: http.StatusForbidden})
 	d, ok := r.diagnosis(err)
-	return ok && d.ID != plain.ID
+	switch {
+	case !ok || d.ID == plain.ID || d.ID == "s3-denied" || d.ID == "s3-identity-policy":
+		return missingRight
+	case strings.HasPrefix(d.ID, "iam-") || strings.HasPrefix(d.ID, "kms-") || d.ID == "s3-bucket-policy":
+		return otherPolicy
+	default:
+		return noRefusalOfRights
+	}
 }
+
+// refusal is why a store said no.
+type refusal int
+
+const (
+	missingRight refusal = iota
+	otherPolicy
+	noRefusalOfRights // such as a signature of a kind that the store does not take
+)
 
 func (r *runner) action(name string) string {
 	if r.cfg.Type == bucket.TypeS3 {
@@ -64,7 +81,7 @@ func (r *runner) list(ctx context.Context) Check {
 		n++
 		return errSeen
 	})
-	denied := errors.Is(err, bucket.ErrDenied) && (r.cfg.Type != bucket.TypeS3 || !r.special("s3:ListBucket", err))
+	denied := errors.Is(err, bucket.ErrDenied) && (r.cfg.Type != bucket.TypeS3 || r.kindOfRefusal("s3:ListBucket", err) != noRefusalOfRights)
 	switch {
 	case err != nil && !denied && !errors.Is(err, errSeen):
 		r.blockedBy[storeUsable] = checkList

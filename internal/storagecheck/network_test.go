@@ -199,12 +199,12 @@ func TestMistakes(t *testing.T) {
 		fails        string
 		says         string
 	}{
-		{"wrong secret", strings.Replace(config, "agent-secret", "wrong", 1), "list", "SignatureDoesNotMatch"},
-		{"unknown key", strings.Replace(config, "access_key: agent", "access_key: nobody", 1), "list", "InvalidAccessKeyId"},
+		{"wrong secret", strings.Replace(config, s.user.SecretKey, "wrong", 1), "list", "SignatureDoesNotMatch"},
+		{"unknown key", strings.Replace(config, s.user.AccessKey, "AKIAIOSFODNN7EXAMPLE", 1), "list", "InvalidAccessKeyId"},
 		{"no such bucket", strings.Replace(config, "bucket: fleet-costs", "bucket: other", 1), "list", "NoSuchBucket"},
 		{"wrong region", strings.Replace(config, "us-east-1", "eu-west-1", 1), "list", "AuthorizationHeaderMalformed"},
 		{"misspelt", strings.Replace(config, "region", "regoin", 1), "parse", "did you mean region"},
-		{"two halves", strings.Replace(config, "  secret_key: agent-secret\n", "", 1), "parse", "without secret_key"},
+		{"two halves", strings.Replace(config, fmt.Sprintf("  secret_key: %q\n", s.user.SecretKey), "", 1), "parse", "without secret_key"},
 		{"no CA", config + "  http_config:\n    tls_config:\n      ca_file: /none.pem\n", "parse", "/none.pem"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("%+v", check)
 			}
 			for _, x := range r.Checks {
-				if strings.Contains(x.Evidence+x.Cause+x.Fix, "agent-secret") {
+				if strings.Contains(x.Evidence+x.Cause+x.Fix, s.user.SecretKey) {
 					t.Errorf("%s tells the secret: %+v", x.Name, x)
 				}
 			}

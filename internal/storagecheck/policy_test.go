@@ -18,7 +18,7 @@ import (
 
 type statement struct {
 	Sid, Effect      string
-	Principal        map[string]string
+	Principal        map[string]string `json:",omitempty"`
 	Action, Resource []string
 	Condition        map[string]map[string]string `json:",omitempty"`
 }

@@ -2,7 +2,6 @@ package storagecheck_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -21,17 +20,18 @@ import (
 	"github.com/fleetcost/fleetcost/test/servers"
 )
 
-// store is a versitygw with one bucket.
+// store is a versitygw with one bucket and one IAM user, agent.
 type store struct {
 	t       *testing.T
 	gateway *servers.VersityGW
 	root    *minio.Client
 	bucket  string
+	user    servers.Credentials
 }
 
 func newStore(t *testing.T) *store {
 	t.Helper()
-	s := &store{t: t, gateway: servers.StartVersityGW(t), bucket: "fleet-costs"}
+	s := &store{t: t, gateway: servers.StartVersityIAM(t), bucket: "fleet-costs"}
 	s.gateway.CreateBucket(s.bucket)
 	var err error
 	s.root, err = minio.New(s.gateway.Endpoint(), &minio.Options{
@@ -40,30 +40,14 @@ func newStore(t *testing.T) *store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.gateway.Admin("create-user", "--access", "agent", "--secret", "agent-secret", "--role", "user")
+	s.user = s.gateway.CreateUser("agent")
 	return s
 }
 
-// allow makes policy, an identity's, the only rights of the user agent.
+// allow makes policy, as it is, the only rights of the user.
 func (s *store) allow(policy string) {
 	s.t.Helper()
-	var doc struct {
-		Version   string
-		Statement []map[string]any
-	}
-	if err := json.Unmarshal([]byte(policy), &doc); err != nil {
-		s.t.Fatal(err)
-	}
-	for _, statement := range doc.Statement {
-		statement["Principal"] = map[string]string{"AWS": "agent"}
-	}
-	text, err := json.Marshal(doc)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := s.root.SetBucketPolicy(s.t.Context(), s.bucket, string(text)); err != nil {
-		s.t.Fatalf("set policy: %v\n%s", err, text)
-	}
+	s.gateway.PutUserPolicy("agent", policy)
 }
 
 // config is a federated-store.yaml of the user agent.
@@ -71,8 +55,8 @@ func (s *store) config(extra string) string { return s.configAt(s.gateway.Endpoi
 
 // configAt is the same for a server that stands before the gateway.
 func (s *store) configAt(endpoint, extra string) string {
-	return fmt.Sprintf("type: S3\nconfig:\n  bucket: %s\n  endpoint: %s\n  region: %s\n  access_key: agent\n  secret_key: agent-secret\n  insecure: true\n%s",
-		s.bucket, endpoint, s.gateway.Region(), extra)
+	return fmt.Sprintf("type: S3\nconfig:\n  bucket: %s\n  endpoint: %s\n  region: %s\n  access_key: %q\n  secret_key: %q\n  insecure: true\n%s",
+		s.bucket, endpoint, s.gateway.Region(), s.user.AccessKey, s.user.SecretKey, extra)
 }
 
 const withACL = "  put_user_metadata:\n    X-Amz-Acl: bucket-owner-full-control\n"
