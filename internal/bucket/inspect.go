@@ -67,6 +67,7 @@ type Answer struct {
 	Date   time.Time            // by the store's clock; zero when it did not tell
 	Local  time.Time            // by ours, when the answer came
 	Region string               // of the bucket, where the store tells it
+	Server string               // what the store calls itself
 	TLS    *tls.ConnectionState // nil over plain HTTP
 }
 
@@ -150,7 +151,10 @@ func (t *firstAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.err = err
 	default:
 		date, _ := http.ParseTime(resp.Header.Get("Date")) // zero where the store does not tell
-		t.answer = Answer{Status: resp.StatusCode, Date: date, Local: t.now(), Region: resp.Header.Get("X-Amz-Bucket-Region"), TLS: resp.TLS}
+		t.answer = Answer{
+			Status: resp.StatusCode, Date: date, Local: t.now(), Region: resp.Header.Get("X-Amz-Bucket-Region"),
+			Server: resp.Header.Get("Server"), TLS: resp.TLS,
+		}
 	}
 	return resp, err
 }

@@ -258,13 +258,23 @@ func (r *runner) getMissing(ctx context.Context) Check {
 		return errCheck(body.Close(), okay("read %s", r.fullKey(key)))
 	case errors.Is(err, bucket.ErrNotFound):
 		return okay("allowed; %s does not exist", r.fullKey(key))
-	case errors.Is(err, bucket.ErrDenied) && r.isAmazon():
-		return skip("cannot be told: S3 answers the same to a missing right and, without s3:ListBucket, to a missing object; once the agent has run, the check can tell")
+	case errors.Is(err, bucket.ErrDenied) && strings.Contains(err.Error(), "s3:ListBucket"):
+		// AWS names what would let it say that the object is missing.
+		return okay("allowed; %s does not exist", r.fullKey(key))
+	case errors.Is(err, bucket.ErrDenied) && !r.tellsAbsence() && !strings.Contains(err.Error(), "perform: s3:GetObject"):
+		return skip("cannot be told: a store may answer the same to a missing right and, without s3:ListBucket, to a missing object; once the agent has run, the check can tell")
 	case errors.Is(err, bucket.ErrDenied):
 		return r.forbidden(r.action("GetObject"), err)
 	default:
 		return r.failed(err, "See the error of the store.")
 	}
+}
+
+// tellsAbsence tells of stores that answer 404 for a missing object also to who
+// may not list, so that a 403 is a missing right.
+func (r *runner) tellsAbsence() bool {
+	name := strings.ToLower(r.answer.Server)
+	return r.cfg.Type != bucket.TypeS3 || strings.HasPrefix(name, "minio") || strings.HasPrefix(name, "versitygw")
 }
 
 // errCheck is c, or a failure where closing failed.

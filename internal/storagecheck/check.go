@@ -165,10 +165,9 @@ type runner struct {
 	openErr    error // of a bucket whose credentials cannot be chosen
 
 	answer    bucket.Answer // to the first, unsigned request
-	answered  bool
-	denied    error // what the store said to a delete, where it is not allowed: nothing is written then
-	refuses   bool  // the store refuses a body that does not match its checksum
-	writes    bool  // it does not: a rehearsal wrote
+	denied    error         // what the store said to a delete, where it is not allowed: nothing is written then
+	refuses   bool          // the store refuses a body that does not match its checksum
+	writes    bool          // it does not: a rehearsal wrote
 	probes    []string
 	blockedBy map[string]string // step → the failed step that stands in its way
 	report    Report

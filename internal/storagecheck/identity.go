@@ -33,6 +33,12 @@ func (r *runner) credentials(ctx context.Context) Check {
 		f.Evidence += strings.TrimPrefix(evidence, source.String()) // the error names the source
 		return f
 	}
+	if c.AccessKeyID == "" {
+		return Check{
+			Result: Fail, Evidence: evidence + " gave no access key", Cause: "The source answered, and without keys: requests would go out unsigned.",
+			Fix: "See why the source has no credentials for this program, or use another.",
+		}
+	}
 	if !c.Expires.IsZero() {
 		evidence += ", valid until " + c.Expires.UTC().Format(time.RFC3339)
 	}

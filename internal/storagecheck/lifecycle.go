@@ -105,16 +105,12 @@ func (in *LifecycleInput) rules() []lifecycleRule {
 	if p := strings.Trim(in.Prefix, "/"); p != "" {
 		prefix = p + "/"
 	}
-	rules := []lifecycleRule{
-		{
-			ID: "fleetcost-abort-incomplete-uploads", Status: "Enabled", Filter: lifecycleFilter{prefix},
-			Abort: &abortUploads{in.AbortDays},
-		},
-		{
-			ID: "fleetcost-expire-old-versions", Status: "Enabled", Filter: lifecycleFilter{prefix},
-			Noncurrent: &noncurrentExpiry{in.NoncurrentDays}, Expiration: &lifecycleExpiry{Marker: true},
-		},
-	}
+	// One rule: MinIO, which aborts uploads by itself, refuses a rule of that
+	// alone.
+	rules := []lifecycleRule{{
+		ID: "fleetcost-clean-up", Status: "Enabled", Filter: lifecycleFilter{prefix}, Abort: &abortUploads{in.AbortDays},
+		Noncurrent: &noncurrentExpiry{in.NoncurrentDays}, Expiration: &lifecycleExpiry{Marker: true},
+	}}
 	if in.RetentionDays == 0 {
 		return rules
 	}

@@ -152,7 +152,7 @@ func (r *runner) tls(ctx context.Context) Check {
 	if err != nil {
 		return r.tlsFailed(err)
 	}
-	r.answer, r.answered = answer, true
+	r.answer = answer
 	target, _, err := r.inspection.Target(ctx)
 	if err != nil {
 		return r.failed(err, "Check config.endpoint.")

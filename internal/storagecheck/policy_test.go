@@ -267,8 +267,8 @@ func TestYAMLFormats(t *testing.T) {
 	for path, want := range map[string]any{
 		"$.Resources.FleetCostsBucket.DeletionPolicy": "Retain",
 		"$.Resources.FleetCostsBucket.Properties.LifecycleConfiguration.Rules[0].AbortIncompleteMultipartUpload.DaysAfterInitiation": 2.0,
-		"$.Resources.FleetCostsBucket.Properties.LifecycleConfiguration.Rules[1].ExpiredObjectDeleteMarker":                          true,
-		"$.Resources.FleetCostsBucket.Properties.LifecycleConfiguration.Rules[2].ExpirationInDays":                                   400.0,
+		"$.Resources.FleetCostsBucket.Properties.LifecycleConfiguration.Rules[0].ExpiredObjectDeleteMarker":                          true,
+		"$.Resources.FleetCostsBucket.Properties.LifecycleConfiguration.Rules[1].ExpirationInDays":                                   400.0,
 	} {
 		if d := cmp.Diff(want, at(lifecycle, path)); d != "" {
 			t.Errorf("%s:\n%s", path, d)
@@ -314,7 +314,7 @@ func TestLifecycleJSON(t *testing.T) {
 	if want := []string{"team/v1/allocation/", "team/v1/attachment/", "team/v1/asset/"}; !slices.Equal(expiring, want) {
 		t.Errorf("%q expire, want %q", expiring, want)
 	}
-	if got.Rules[0].AbortIncompleteMultipartUpload.DaysAfterInitiation != 2 || got.Rules[1].NoncurrentVersionExpiration.NoncurrentDays != 30 || !got.Rules[1].Expiration.ExpiredObjectDeleteMarker {
+	if got.Rules[0].AbortIncompleteMultipartUpload.DaysAfterInitiation != 2 || got.Rules[0].NoncurrentVersionExpiration.NoncurrentDays != 30 || !got.Rules[0].Expiration.ExpiredObjectDeleteMarker {
 		t.Errorf("%+v", got)
 	}
 }
