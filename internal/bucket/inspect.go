@@ -168,10 +168,12 @@ type Variant struct {
 
 // PutVariant writes an object with some of its headers left out.
 func (i *Inspection) PutVariant(ctx context.Context, key, body string, v Variant) error {
-	if i.s3 == nil {
-		return errors.ErrUnsupported
+	s, done, err := i.without(ctx, v)
+	if err != nil {
+		return err
 	}
-	_, err := i.s3.without(v).Put(ctx, i.prefix+key, strings.NewReader(body), int64(len(body)), Condition{})
+	defer done()
+	_, err = s.Put(ctx, i.prefix+key, strings.NewReader(body), int64(len(body)), Condition{})
 	return err
 }
 
@@ -198,19 +200,20 @@ type Rehearsal struct {
 // the body does not match its Content-MD5. No error means that the write is
 // allowed, and nothing was written unless Wrote says so.
 func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, v Variant) (Rehearsal, error) {
-	if i.s3 == nil {
-		return Rehearsal{}, errors.ErrUnsupported
+	s, done, err := i.without(ctx, v)
+	if err != nil {
+		return Rehearsal{}, err
 	}
+	defer done()
 	full := i.prefix + key
 	if err := ValidateKey(full); err != nil {
-		return Rehearsal{}, i.s3.invalid("PutObject", full, err)
+		return Rehearsal{}, s.invalid("PutObject", full, err)
 	}
-	s := i.s3.without(v)
 	opts := s.putOptions()
 	setCondition(&opts, cond)
 	const body = "rehearsal: this object is not to be written"
 	other := md5.Sum([]byte("another body")) //nolint:gosec // see the import
-	err := s.do(ctx, "PutObject", full, func() error {
+	err = s.do(ctx, "PutObject", full, func() error {
 		_, err := s.core.PutObject(ctx, s.cfg.Bucket, full, strings.NewReader(body), int64(len(body)),
 			base64.StdEncoding.EncodeToString(other[:]), "", opts)
 		return err
@@ -232,19 +235,27 @@ func (i *Inspection) Rehearse(ctx context.Context, key string, cond Condition, v
 
 const aclHeader = "X-Amz-Acl"
 
-// without returns a bucket that leaves something out of its writes.
-func (s *s3Bucket) without(v Variant) *s3Bucket {
-	cfg, sse := s.cfg, s.sse
+// without returns a bucket that leaves something out of its writes, and what to
+// call when done with it.
+func (i *Inspection) without(ctx context.Context, v Variant) (s *s3Bucket, done func(), err error) {
+	if i.s3 == nil {
+		return nil, nil, errors.ErrUnsupported
+	}
+	if v == (Variant{}) {
+		return i.s3, func() {}, nil
+	}
+	cfg := i.cfg.S3
 	if v.NoACL {
 		cfg.UserMetadata = maps.Clone(cfg.UserMetadata)
 		maps.DeleteFunc(cfg.UserMetadata, func(name, _ string) bool { return strings.EqualFold(name, aclHeader) })
 	}
 	if v.NoEncryption {
-		cfg.SSE, sse = SSEConfig{}, nil
+		cfg.SSE = SSEConfig{}
 	}
-	return &s3Bucket{
-		cfg: cfg, core: s.core, source: s.source, transport: s.transport, sse: sse, logger: s.logger, wait: s.wait, who: s.who,
+	if s, err = openS3(ctx, cfg, i.deps); err != nil {
+		return nil, nil, err
 	}
+	return s, func() { _ = s.Close() }, nil // nothing was buffered
 }
 
 var _ io.Closer = (*Inspection)(nil)
