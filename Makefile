@@ -50,7 +50,7 @@ fmt: ## Format the code.
 	$(call GOTOOLS,golangci-lint,v2.15.0) fmt ./...
 
 .PHONY: generate
-generate: ## Rewrite the generated pages (settings, OpenAPI) and golden files.
+generate: ## Rewrite the generated pages (settings, errors, OpenAPI) and golden files.
 	go test ./test/docs ./internal/httpapi -run 'Generated|OpenAPI' -update
 
 .PHONY: bench
@@ -64,9 +64,10 @@ bench-full: build ## Run the full rebuild: 100 clusters × 500 containers × 90 
 	go run ./test/bench --clusters 100
 
 .PHONY: fuzz
-fuzz: ## Fuzz the decoder and the filter grammar, a minute each.
+fuzz: ## Fuzz the decoder, the filter grammar and the error catalogue, a minute each.
 	go test ./internal/costfile -run '^$$' -fuzz FuzzOpen -fuzztime 60s
 	go test ./internal/query -run '^$$' -fuzz FuzzParseFilter -fuzztime 60s
+	go test ./internal/diagnose -run '^$$' -fuzz FuzzExplain -fuzztime 60s
 
 .PHONY: clean
 clean: ## Remove build output and the demo's data.

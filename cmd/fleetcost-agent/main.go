@@ -118,7 +118,7 @@ func run() int {
 	ctx, stop := ops.SignalContext(context.Background())
 	defer stop()
 	if err := agent.Run(ctx, *cfg, logger); err != nil {
-		logger.Error("agent stops", "err", err)
+		logger.Error("agent stops", cfg.ErrorAttrs(err)...)
 		return exitError
 	}
 	return 0

@@ -283,7 +283,7 @@ func (p *Pipeline) try(ctx context.Context, work func(context.Context) error) er
 		p.Report.succeeded()
 	case ctx.Err() == nil:
 		p.Report.failed(err)
-		p.Logger.Error("round failed; what is in the spool stays and is tried again", "err", err)
+		p.Logger.Error("round failed; what is in the spool stays and is tried again", p.Report.explain.attrs(err)...)
 	}
 	return err
 }

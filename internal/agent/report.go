@@ -18,6 +18,8 @@ type Report struct {
 	Default func(source string) bool
 	Now     func() time.Time
 
+	explain explainer
+
 	mu       sync.Mutex
 	source   costfile.SourceStatus
 	provider string
@@ -58,10 +60,12 @@ func (r *Report) SetProblem(p costfile.Problem) {
 const roundFailed = "round-failed"
 
 func (r *Report) failed(err error) {
-	r.SetProblem(costfile.Problem{
+	p := costfile.Problem{
 		Code: roundFailed, Message: err.Error(),
 		Fix: "see the agent's log; what is in its spool is kept and tried again at the next push",
-	})
+	}
+	r.explain.problem(err, &p)
+	r.SetProblem(p)
 }
 
 func (r *Report) succeeded() {

@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 				return err
 			}
 			p.Report.failed(err)
-			logger.Error("the bucket is away; collecting into the spool until it is back", "err", err)
+			logger.Error("the bucket is away; collecting into the spool until it is back", p.Report.explain.attrs(err)...)
 		}
 		state.Store(ready)
 		err = p.Follow(ctx)
@@ -127,6 +127,7 @@ func (a *unit) close() {
 // the pipeline.
 func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
 	report := NewReport(pricing.IsDefault, a.cfg.Now)
+	report.explain = newExplainer(&a.cfg)
 	owner, err := inspect(ctx, a.cfg, a.source, report, a.logger)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
 	a.pusher, err = push.New(push.Config{
 		ClusterID: a.cfg.ClusterID, Currency: a.prices.Currency(), Writer: "fleetcost-agent " + a.cfg.Build.Version,
 		SpoolDir: a.cfg.SpoolDir, SpoolDays: a.cfg.SpoolDays, SpoolBytes: a.cfg.SpoolBytes,
-		Owner: owner, TakeOver: a.cfg.TakeOver, Now: a.cfg.Now,
+		Owner: owner, TakeOver: a.cfg.TakeOver, Now: a.cfg.Now, Explain: report.explain.problem,
 	}, a.bucket, a.logger.With("component", "push"), a.reg)
 	if err != nil {
 		return nil, fmt.Errorf("pusher: %w", err)

@@ -25,6 +25,24 @@ type Config struct {
 	Filesystem FilesystemConfig
 }
 
+// Location is where a configuration's objects lie, for messages.
+type Location struct {
+	Bucket, Prefix, Region, Endpoint string
+	KMSKey                           string // id or ARN of the key that writes encrypt with, or ""
+}
+
+// Location tells where the objects lie.
+func (c *Config) Location() Location {
+	l := Location{Prefix: c.Prefix}
+	switch c.Type {
+	case TypeS3:
+		l.Bucket, l.Region, l.Endpoint, l.KMSKey = c.S3.Bucket, c.S3.Region, c.S3.Endpoint, c.S3.SSE.KMSKeyID
+	case TypeFilesystem:
+		l.Bucket = c.Filesystem.Directory
+	}
+	return l
+}
+
 // FilesystemConfig is `config` of type FILESYSTEM.
 type FilesystemConfig struct {
 	Directory string

@@ -53,6 +53,16 @@ func (e *OpError) Unwrap() []error {
 	return errs
 }
 
+// ErrorAction, ErrorCode and HTTPStatusCode tell what internal/diagnose asks an
+// error; the AWS SDK's errors have the latter two as well.
+func (e *OpError) ErrorAction() string { return e.Action }
+
+// ErrorCode is the store's error code; "" when it has none.
+func (e *OpError) ErrorCode() string { return e.Code }
+
+// HTTPStatusCode is the status of the store's answer; 0 when there was none.
+func (e *OpError) HTTPStatusCode() int { return e.Status }
+
 // Retryable tells whether the same call may succeed later without anybody
 // changing anything: the network, a server fault or throttling. A call that
 // ended because its own context did is not.

@@ -45,10 +45,11 @@ func newClustersList(env *Env) *cobra.Command {
 
 // fleet is what the table shows of /api/v1/fleet.
 type fleet struct {
-	Currency   string         `json:"currency"`
-	SyncError  string         `json:"syncError"`
-	Clusters   []fleetCluster `json:"clusters"`
-	Quarantine []struct {
+	Currency    string         `json:"currency"`
+	SyncError   string         `json:"syncError"`
+	SyncProblem *problem       `json:"syncProblem"`
+	Clusters    []fleetCluster `json:"clusters"`
+	Quarantine  []struct {
 		Key    string `json:"key"`
 		Reason string `json:"reason"`
 	} `json:"quarantine"`
@@ -77,6 +78,22 @@ type fleetCluster struct {
 type problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Cause   string `json:"cause"`
+	Fix     string `json:"fix"`
+	Doc     string `json:"doc"`
+}
+
+// lines are a problem for a terminal: what was said, and below it cause, fix
+// and page where they are known.
+func (p *problem) lines(subject string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", subject, p.Message)
+	for _, part := range []struct{ label, text string }{{"cause", p.Cause}, {"fix", p.Fix}, {"see", p.Doc}} {
+		if part.text != "" {
+			fmt.Fprintf(&b, "  %s: %s\n", part.label, part.text)
+		}
+	}
+	return b.String()
 }
 
 func listClusters(ctx context.Context, env *Env, r *remote) error {
@@ -140,14 +157,34 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 	if len(f.Clusters) > 0 {
 		t.Render()
 	}
+	if wide {
+		clustersProblems(env, f)
+	}
 	for i, q := range f.Quarantine {
 		if i == 0 {
 			fmt.Fprintln(env.Stdout)
 		}
 		fmt.Fprintf(env.Stdout, "quarantined: %s: %s\n", q.Key, q.Reason)
 	}
-	if f.SyncError != "" {
-		fmt.Fprintln(env.Stderr, "warning: the server cannot read the bucket: "+f.SyncError)
+	const unread = "warning: the server cannot read the bucket"
+	switch {
+	case f.SyncProblem != nil:
+		fmt.Fprint(env.Stderr, f.SyncProblem.lines(unread))
+	case f.SyncError != "": // a server of before syncProblem
+		fmt.Fprintln(env.Stderr, unread+": "+f.SyncError)
+	}
+}
+
+// clustersProblems writes each problem out, with cause and fix. Quarantined
+// objects have a list of their own.
+func clustersProblems(env *Env, f *fleet) {
+	for i := range f.Clusters {
+		k := &f.Clusters[i]
+		for j := range k.Problems {
+			if p := &k.Problems[j]; p.Code != "quarantined" {
+				fmt.Fprint(env.Stdout, "\n"+p.lines(k.ID+": "+p.Code))
+			}
+		}
 	}
 }
 

@@ -36,6 +36,47 @@ func TestClustersTable(t *testing.T) {
 	}
 }
 
+// TestClustersProblems: the wide table writes problems out, and a server that
+// cannot read the bucket says why and what to do.
+func TestClustersProblems(t *testing.T) {
+	var out, stderr bytes.Buffer
+	f := fleet{
+		Clusters: []fleetCluster{{ID: "a", State: "fresh", Problems: []problem{
+			{Code: "quarantined", Message: "not twice"},
+			{Code: "push-failed", Message: "s3:PutObject on b/x: access denied", Cause: "Writing is not allowed.", Fix: "Grant s3:PutObject.", Doc: "docs/operate/errors.md#s3-put-denied"},
+			{Code: "uneven", Message: "days differ"},
+		}}},
+		SyncError:   "raw",
+		SyncProblem: &problem{Message: "s3:ListBucket on b/: access denied", Cause: "Listing is not allowed.", Fix: "Grant s3:ListBucket."},
+	}
+	clustersTable(&Env{Stdout: &out, Stderr: &stderr}, &f, true)
+	const problems = `
+a: push-failed: s3:PutObject on b/x: access denied
+  cause: Writing is not allowed.
+  fix: Grant s3:PutObject.
+  see: docs/operate/errors.md#s3-put-denied
+
+a: uneven: days differ
+`
+	if !strings.HasSuffix(out.String(), problems) || strings.Contains(out.String(), "not twice") {
+		t.Errorf("got\n%s", &out)
+	}
+	const warning = `warning: the server cannot read the bucket: s3:ListBucket on b/: access denied
+  cause: Listing is not allowed.
+  fix: Grant s3:ListBucket.
+`
+	if stderr.String() != warning {
+		t.Errorf("got\n%s", &stderr)
+	}
+	out.Reset()
+	stderr.Reset()
+	f.SyncProblem = nil
+	clustersTable(&Env{Stdout: &out, Stderr: &stderr}, &f, false)
+	if stderr.String() != "warning: the server cannot read the bucket: raw\n" || strings.Contains(out.String(), "cause") {
+		t.Errorf("got\n%s%s", &out, &stderr)
+	}
+}
+
 func TestClock(t *testing.T) {
 	for in, want := range map[string]string{"": "-", "2026-11-23T00:00:00Z": "2026-11-22 23:00", "soon": "soon"} {
 		if got := clock(in, -time.Hour); got != want {

@@ -130,4 +130,9 @@ type Problem struct {
 	Message string    `json:"message"`
 	Fix     string    `json:"fix,omitempty"`
 	Since   time.Time `json:"since"`
+
+	// What the agent's catalogue of failures makes of it, where it knows it.
+	ID    string `json:"id,omitempty"`    // of the catalogue's row, such as "s3-put-denied"
+	Cause string `json:"cause,omitempty"` // what happened, in prose
+	Doc   string `json:"doc,omitempty"`   // page and anchor, "docs/operate/errors.md#s3-put-denied"
 }

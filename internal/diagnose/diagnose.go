@@ -188,6 +188,16 @@ func (d Diagnosis) Brief() string {
 	return d.Title
 }
 
+// Say is the diagnosis in two pieces of prose, for a log or an API: what
+// happened and what to do. What to look at first stands first.
+func (d Diagnosis) Say() (cause, fix string) {
+	cause, fix = d.Title+". "+d.Cause, d.Fix
+	if d.First != nil {
+		cause, fix = d.First.Title+". "+d.First.Cause, d.First.Fix+" Then: "+d.Title+": "+d.Fix
+	}
+	return cause, fix
+}
+
 const width = 88
 
 // Text lays the diagnosis out for a terminal: what to look at first, then

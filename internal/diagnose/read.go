@@ -9,7 +9,7 @@ import (
 
 // maxText bounds what is read of one failure, in bytes. The innermost error is
 // at the end, so the end is kept.
-const maxText = 64 << 10
+const maxText = 16 << 10
 
 // reading is what a failure's facts and text tell, without secrets.
 type reading struct {

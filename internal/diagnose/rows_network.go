@@ -37,7 +37,7 @@ func connectionRows() []row {
 				yaml("in federated-store.yaml", "config:\n  bucket_lookup_type: path"),
 				command("from inside the cluster", "kubectl run dns --rm -it --image=busybox --restart=Never -- nslookup {{host}}"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net package",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net package",
 			Match: []pattern{
 				{text: "no such host"}, {text: "cannot be resolved"}, {text: "server misbehaving"}, {text: "temporary failure in name resolution"},
 				{text: "name or service not known"},
@@ -64,7 +64,7 @@ func connectionRows() []row {
 			Title:   "Nothing listens at {{host}}",
 			Cause:   "The host answers, but not on this port: the store is down, the port is wrong, or a Service has no ready pod behind it.",
 			Fix:     "Check that the store runs, and the host and port of config.endpoint.",
-			Basis:   Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net package",
+			Basis:   Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net package",
 			Match:    []pattern{{text: "connection refused"}, {text: "actively refused"}},
 			Examples: []string{`s3:ListBucket on fleet-costs/: store unavailable: after 4 attempts: Get "http://127.0.0.1:9000/fleet-costs/": dial tcp 127.0.0.1:9000: connect: connection refused`},
 		},
@@ -89,7 +89,7 @@ func connectionRows() []row {
 			Title:   "The connection was cut",
 			Cause:   "The other side, or a firewall or proxy on the way, closed the connection in the middle. A TLS port that is spoken to in plain HTTP does the same.",
 			Fix:     "It is tried again. If it is so each time: remove insecure: true for a TLS port, look for a proxy or an idle timeout on the way.",
-			Basis:   Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net package",
+			Basis:   Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net package",
 			Match:    []pattern{{text: "connection reset by peer"}, {text: "broken pipe"}, {text: "use of closed network connection"}, {text: ": eof"}, {text: "unexpected eof"}},
 			Examples: []string{`s3:PutObject on fleet-costs/v1/x: store unavailable: after 4 attempts: Put "https://s3.eu-central-1.amazonaws.com/fleet-costs/v1/x": read tcp 10.0.0.5:41234->52.219.0.1:443: read: connection reset by peer`},
 		},
@@ -115,7 +115,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				yaml("in the pod's environment", "- name: NO_PROXY\n  value: {{host}},.svc,.cluster.local,169.254.0.0/16"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net/http",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net/http",
 			Match:    []pattern{{text: "proxyconnect"}, {text: "proxy authentication required"}},
 			Examples: []string{`Get "https://s3.eu-central-1.amazonaws.com/fleet-costs/": proxyconnect tcp: dial tcp 10.0.0.3:3128: connect: connection refused`, `Get "https://s3.eu-central-1.amazonaws.com/fleet-costs/": Proxy Authentication Required`},
 		},
@@ -133,7 +133,7 @@ func tlsRows() []row {
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      ca_file: /etc/fleetcost/ca.pem"),
 				command("what does the store show?", "openssl s_client -connect {{host}} -showcerts </dev/null"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's crypto/x509",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "certificate signed by unknown authority"}, {text: "certificate is not trusted"}, {text: "x509&unknown authority&certificate"}},
 			Examples: []string{`s3:ListBucket on fleet-costs/: store unavailable: the store's certificate is not trusted: set http_config.tls_config.ca_file: Get "https://minio.example.com:9000/fleet-costs/": tls: failed to verify certificate: x509: certificate signed by unknown authority`},
 		},
@@ -145,7 +145,7 @@ func tlsRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      server_name: {{certificate-name}}"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's crypto/x509",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "x509: certificate is valid for"}, {text: "certificate is for another name"}, {text: "because it doesn't contain any ip sans"}, {text: "certificate relies on legacy common name"}, {text: "certificate is not valid for any names"}},
 			Examples: []string{`s3:ListBucket on fleet-costs/: store unavailable: the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: Get "https://minio:9000/": tls: failed to verify certificate: x509: certificate is valid for minio.example.com, not minio`},
 		},
@@ -157,7 +157,7 @@ func tlsRows() []row {
 			Snippets: []Snippet{
 				command("until when is it valid?", "openssl s_client -connect {{host}} </dev/null | openssl x509 -noout -dates"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's crypto/x509",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "certificate has expired or is not yet valid"}, {text: "certificate has expired"}},
 			Examples: []string{`Get "https://minio.example.com:9000/": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-22T10:00:00Z is after 2026-11-01T00:00:00Z`},
 		},
@@ -169,7 +169,7 @@ func tlsRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      cert_file: /etc/fleetcost/client.pem\n      key_file: /etc/fleetcost/client-key.pem"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's crypto/tls",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/tls",
 			Match:    []pattern{{text: "tls: certificate required"}, {text: "remote error: tls: bad certificate"}, {text: "remote error: tls: unknown certificate"}, {text: "client didn't provide a certificate"}},
 			Examples: []string{`Get "https://minio.example.com:9000/": remote error: tls: certificate required`},
 		},
@@ -190,7 +190,7 @@ func tlsRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  insecure: true"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net/http",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net/http",
 			Match:    []pattern{{text: "server gave http response to https client"}, {text: "first record does not look like a tls handshake"}, {text: "the store answers plain http"}},
 			Examples: []string{`s3:ListBucket on fleet-costs/: store unavailable: the store answers plain HTTP: set insecure: true, or use its TLS port: Get "https://127.0.0.1:9000/fleet-costs/": http: server gave HTTP response to HTTPS client`},
 		},
@@ -202,7 +202,7 @@ func tlsRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  insecure: false"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestReal", Source: "Go's net/http, internal/bucket",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net/http, internal/bucket",
 			Match: []pattern{
 				{text: "client sent an http request to an https server"}, {text: "malformed http response"}, {text: "insecure: true speaks plain http"},
 				{text: "plain http request was sent to https port"},

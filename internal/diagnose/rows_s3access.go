@@ -40,7 +40,7 @@ func s3AccessRows() []row {
 			Fix:      "Grant s3:ListBucket on the bucket's own ARN, without /*." + policy,
 			identity: true,
 			Snippets: []Snippet{allow(onIdentity, `"s3:ListBucket"`, `"{{bucket-arn}}"`)},
-			Basis:    Proven, ProvenBy: "diagnose.TestVersityGW", Source: "github.com/remotely-save/remotely-save/issues/564",
+			Basis:    Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/remotely-save/remotely-save/issues/564",
 			Match: []pattern{{code: denied, action: "s3:ListBucket"}, {status: 403, action: "s3:ListBucket"}},
 			Examples: []string{
 				`s3:ListBucket on fleet-costs/v1/cluster/: access denied: AccessDenied: Access Denied. (request 17A1B2C3D4E5F6)`,
@@ -55,7 +55,7 @@ func s3AccessRows() []row {
 			Fix:      "Grant s3:GetObject on the objects, and s3:ListBucket on the bucket so that missing objects are told apart." + policy,
 			identity: true,
 			Snippets: []Snippet{allow(onIdentity, `"s3:GetObject"`, `"{{objects-arn}}"`), allowBucket()},
-			Basis:    Proven, ProvenBy: "diagnose.TestVersityGW", Source: fromLocalStack,
+			Basis:    Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{code: denied, action: "s3:GetObject"}, {status: 403, action: "s3:GetObject"}},
 			Examples: []string{`s3:GetObject on fleet-costs/v1/cluster/cluster_id=prod/status.json: access denied: AccessDenied: Access Denied (request 17A1B2C3D4E5F6)`},
 		},
@@ -77,7 +77,7 @@ func s3AccessRows() []row {
     }
   ]
 }`}},
-			Basis: Proven, ProvenBy: "diagnose.TestVersityGW", Source: fromLocalStack,
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{code: denied, action: "s3:PutObject"}, {status: 403, action: "s3:PutObject"}},
 			Examples: []string{`s3:PutObject on fleet-costs/v1/allocation/date=2026-11-22/cluster_id=prod/data.parquet: access denied: AccessDenied: Access Denied (request 17A1B2C3D4E5F6)`},
 		},
@@ -103,7 +103,7 @@ func s3AccessRows() []row {
 			Fix:      "Grant s3:DeleteObject." + policy,
 			identity: true,
 			Snippets: []Snippet{allow(onIdentity, `"s3:DeleteObject"`, `"{{objects-arn}}"`)},
-			Basis:    Proven, ProvenBy: "diagnose.TestVersityGW", Source: fromLocalStack,
+			Basis:    Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{code: denied, action: "s3:DeleteObject"}, {status: 403, action: "s3:DeleteObject"}},
 			Examples: []string{`s3:DeleteObject on fleet-costs/probe: access denied: AccessDenied: Access Denied (request 17A1B2C3D4E5F6)`},
 		},
@@ -177,7 +177,7 @@ func s3KeyRows() []row {
 			Snippets: []Snippet{
 				whoAmI(),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestVersityGW", Source: "github.com/elementor/wp2static/issues/537, github.com/aws/aws-sdk-java-v2/issues/1477",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/elementor/wp2static/issues/537, github.com/aws/aws-sdk-java-v2/issues/1477",
 			Match: []pattern{{code: "InvalidAccessKeyId|XAdminUserNotFound"}, {text: "access key id you provided does not exist"}},
 			Examples: []string{
 				`s3:ListBucket on fleet-costs/: credentials: the store does not accept the configured keys (access key AKIA…MPLE): InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records. (request 17A1B2C3D4E5F6)`,
@@ -192,7 +192,7 @@ func s3KeyRows() []row {
 			Snippets: []Snippet{
 				command("write a secret without a line end", "printf %s \"$SECRET_KEY\" | kubectl -n {{namespace}} create secret generic {{secret}} --from-file=secret_key=/dev/stdin"),
 			},
-			Basis: Proven, ProvenBy: "diagnose.TestVersityGW", Source: fromLocalStack,
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{code: "SignatureDoesNotMatch"}, {text: "request signature we calculated does not match"}},
 			Examples: []string{`s3:PutObject on fleet-costs/v1/x: credentials: the store does not accept the configured keys (access key AKIA…MPLE): SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key and signing method. (request 17A1B2C3D4E5F6)`},
 		},

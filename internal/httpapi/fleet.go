@@ -34,7 +34,8 @@ type FleetStatus struct {
 	Version     string          `json:"version" doc:"of the server"`
 	Currency    string          `json:"currency"`
 	LastSync    *time.Time      `json:"lastSync,omitempty"`
-	SyncError   string          `json:"syncError,omitempty"`
+	SyncError   string          `json:"syncError,omitempty" doc:"why the last look at the bucket failed"`
+	SyncProblem *FleetProblem   `json:"syncProblem,omitempty" doc:"the same, with cause and fix"`
 	Clusters    []ClusterStatus `json:"clusters"`
 	Quarantine  []Quarantined   `json:"quarantine" doc:"objects that were refused, and why"`
 }
@@ -88,7 +89,10 @@ type DayCoverage struct {
 type FleetProblem struct {
 	Code    string     `json:"code"`
 	Message string     `json:"message"`
+	ID      string     `json:"id,omitempty" doc:"row of the catalogue of failures, where it is known"`
+	Cause   string     `json:"cause,omitempty" doc:"what happened, in prose"`
 	Fix     string     `json:"fix,omitempty"`
+	Doc     string     `json:"doc,omitempty" doc:"page and anchor about it"`
 	Since   *time.Time `json:"since,omitempty"`
 }
 

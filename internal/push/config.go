@@ -48,6 +48,10 @@ type Config struct {
 	TakeOver    bool // rewrite owner.json of another cluster
 
 	Now func() time.Time
+
+	// Explain fills ID, Cause, Fix and Doc of a problem that an error made, where
+	// it knows the error; nil explains nothing.
+	Explain func(err error, problem *costfile.Problem)
 }
 
 // validate fills defaults and names the first field that is wrong.

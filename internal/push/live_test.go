@@ -2,6 +2,8 @@ package push_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,34 @@ func TestLiveWaitsForDaily(t *testing.T) {
 	}
 	if st = status(t, store); len(st.Problems) != 0 || st.Spool.Days != 0 {
 		t.Errorf("status after the repair: spool %+v, problems %+v", st.Spool, st.Problems)
+	}
+}
+
+// TestProblemIsExplained: what the caller knows of an error stands in
+// status.json, beside what the pusher does meanwhile.
+func TestProblemIsExplained(t *testing.T) {
+	store := bucket.NewMemory()
+	f := buckettest.WithFaults(store)
+	cfg := config(t, &clock{noon})
+	cfg.Explain = func(err error, p *costfile.Problem) {
+		if errors.Is(err, bucket.ErrDenied) {
+			p.ID, p.Cause, p.Fix, p.Doc = "put-denied", "Writing is not allowed.", "Allow it.", "page#put-denied"
+		}
+	}
+	p := open(t, cfg, f)
+	must(t, p.Start(context.Background()))
+	must(t, p.Add(context.Background(), hourOf(midnight+11, 3600, 2)))
+	f.Inject(buckettest.Fault{Op: buckettest.OpPut, Key: "/date=", Err: bucket.ErrDenied})
+	got := problems(t, p, store)["push-failed"]
+	if got.ID != "put-denied" || got.Cause != "Writing is not allowed." || got.Doc != "page#put-denied" ||
+		!strings.HasPrefix(got.Fix, "Allow it. Meanwhile the hours wait") || !got.Since.Equal(noon) {
+		t.Errorf("problem %+v", got)
+	}
+	f.Clear()
+	f.Inject(buckettest.Fault{Op: buckettest.OpPut, Key: "/date=", Err: errors.New("something else")})
+	got = problems(t, p, store)["push-failed"]
+	if got.ID != "" || got.Cause != "" || !strings.HasPrefix(got.Fix, "the hours wait") {
+		t.Errorf("an error that nobody knows: %+v", got)
 	}
 }
 

@@ -85,7 +85,7 @@ func (p *Pusher) push(ctx context.Context, fill func(*costfile.Status)) (rep Rep
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		p.problem(problemPush, err.Error(), "the hours wait in the agent's spool; each push tries again")
+		p.problemOf(problemPush, err, "the hours wait in the agent's spool, and each push tries again")
 	} else {
 		p.clearProblem(problemPush)
 	}

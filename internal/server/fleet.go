@@ -73,7 +73,8 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 	if last := s.last.Load(); last != nil {
 		out.LastSync = &last.at
 		if last.err != nil {
-			out.SyncError = last.err.Error()
+			out.SyncProblem = s.syncProblem(last)
+			out.SyncError = out.SyncProblem.Message
 		}
 	}
 	currencies := map[string]int{}
@@ -81,6 +82,9 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 		v := &views[i]
 		at, retired := s.retired.at(v.ClusterID)
 		c := clusterStatus(v, now, at, retired)
+		for i := range c.Problems {
+			explainText(&c.Problems[i], s.names)
+		}
 		if c.Currency != "" {
 			currencies[c.Currency]++
 		}
@@ -223,7 +227,9 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	}
 	c.SpoolDays, c.DroppedHours = s.Spool.Days, s.Spool.Dropped
 	for _, p := range s.Problems {
-		c.Problems = append(c.Problems, httpapi.FleetProblem{Code: p.Code, Message: p.Message, Fix: p.Fix, Since: moment(p.Since)})
+		c.Problems = append(c.Problems, httpapi.FleetProblem{
+			Code: p.Code, Message: p.Message, ID: p.ID, Cause: p.Cause, Fix: p.Fix, Doc: p.Doc, Since: moment(p.Since),
+		})
 	}
 	for _, m := range s.Source.Missing {
 		c.Missing = append(c.Missing, httpapi.FleetProblem{Code: m.Metric, Message: m.Effect, Fix: m.Fix})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/fleetcost/fleetcost/internal/diagnose"
 	"github.com/fleetcost/fleetcost/internal/ingest"
 )
 
@@ -39,15 +40,38 @@ func (s *Server) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.last.Store(&lastSync{at: s.cfg.Now().UTC(), err: err})
+	now, before := s.cfg.Now().UTC(), s.last.Load()
+	last := &lastSync{at: now, err: err, since: now}
+	if before != nil && before.err != nil {
+		last.since = before.since
+	}
+	s.last.Store(last)
 	if err != nil {
-		s.logger.Error("the bucket could not be read; trying again", "error", err, "again_in", s.cfg.PollInterval)
+		s.logFailure(err, before)
 		return
 	}
 	if first := s.ready.CompareAndSwap(false, true); first || report.Loaded > 0 || report.Quarantined > 0 || report.Forgotten > 0 {
 		s.logger.Info("bucket read", "ready", true, "objects", report.Loaded, "rows", report.Rows, "bytes", report.Bytes,
 			"quarantined", report.Quarantined, "forgotten", report.Forgotten, "failed", report.Failed, "took", report.Duration)
 	}
+}
+
+// logFailure logs a failed look. Cause and fix are said once, and again when
+// they change.
+func (s *Server) logFailure(err error, before *lastSync) {
+	attrs := []any{"error", diagnose.Redact(err.Error()), "again_in", s.cfg.PollInterval}
+	if d, ok := s.explain(err); ok {
+		attrs = append(attrs, "id", d.ID, "doc", d.Doc)
+		var said diagnose.Diagnosis
+		if before != nil && before.err != nil {
+			said, _ = s.explain(before.err)
+		}
+		if said.ID != d.ID {
+			cause, fix := d.Say()
+			attrs = append(attrs, "cause", cause, "fix", fix)
+		}
+	}
+	s.logger.Error("the bucket could not be read; trying again", attrs...)
 }
 
 // readiness is the detail of /readyz.
@@ -62,7 +86,7 @@ func (s *Server) readiness() any {
 	if last := s.last.Load(); last != nil {
 		out.LastSync = &last.at
 		if last.err != nil {
-			out.Error = last.err.Error()
+			out.Error = diagnose.Redact(last.err.Error())
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
 	"github.com/fleetcost/fleetcost/internal/httpapi"
 	"github.com/fleetcost/fleetcost/internal/ingest"
 	"github.com/fleetcost/fleetcost/internal/ops"
@@ -29,6 +30,7 @@ type Server struct {
 	cfg      Config
 	logger   *slog.Logger
 	bucket   bucket.Bucket
+	names    diagnose.Names // of the storage config, for explanations
 	store    *store.Store
 	ingest   *ingest.Ingester
 	retired  *retirements
@@ -42,8 +44,9 @@ type Server struct {
 
 // lastSync is how the last look at the bucket ended.
 type lastSync struct {
-	at  time.Time
-	err error
+	at    time.Time
+	err   error
+	since time.Time // of the first of the failed looks in a row
 }
 
 // New opens the bucket and the store and listens; nothing is loaded or
@@ -108,10 +111,15 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 	for _, w := range warnings {
 		s.logger.Warn("storage config", "warning", w.String())
 	}
+	s.names = namesOf(&bc, s.cfg.Getenv)
 	s.bucket, err = bucket.Open(ctx, bc, bucket.Deps{
 		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
 	})
 	if err != nil {
+		if d, ok := s.explain(err); ok {
+			cause, fix := d.Say()
+			s.logger.Error("the bucket cannot be opened", "error", diagnose.Redact(err.Error()), "cause", cause, "fix", fix, "doc", d.Doc)
+		}
 		return err
 	}
 	s.closers = append(s.closers, s.bucket.Close)

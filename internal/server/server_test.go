@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/demo"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
 	"github.com/fleetcost/fleetcost/internal/ops"
 	"github.com/fleetcost/fleetcost/internal/server"
 	"github.com/fleetcost/fleetcost/internal/simulate"
@@ -423,8 +425,13 @@ func TestNothingLeaks(t *testing.T) {
 func TestBucketAwayAtStart(t *testing.T) {
 	b := readOnly(t)
 	flaky := &away{Filesystem: b}
-	flaky.set(errors.New("connection refused"))
+	flaky.set(&bucket.OpError{
+		Action: "s3:ListBucket", Bucket: "fleet-costs", Key: "v1/cluster/", Kind: bucket.ErrUnavailable,
+		Err: errors.New(`Get "http://127.0.0.1:9/?X-Amz-Security-Token=verysecret": dial tcp 127.0.0.1:9: connect: connection refused`),
+	})
 	cfg := config(flaky, t.TempDir())
+	var log lockedBuffer
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s, err := server.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -449,12 +456,50 @@ func TestBucketAwayAtStart(t *testing.T) {
 	if status, body := r.get("/allocation?window=2d"); status != 503 {
 		t.Errorf("a question before anything is loaded: %d %s", status, body)
 	}
+	// The reason is explained, in the API and in the log, and no secret is shown.
+	_, body := r.get("/api/v1/fleet")
+	var ans struct{ Data httpapi.FleetStatus }
+	if err := json.Unmarshal(body, &ans); err != nil {
+		t.Fatal(err)
+	}
+	p := ans.Data.SyncProblem
+	if p == nil || p.ID != "network-refused" || p.Doc != "docs/operate/errors.md#network-refused" || p.Since == nil ||
+		!strings.Contains(p.Cause, "127.0.0.1:9") || !strings.Contains(p.Fix, "config.endpoint") || ans.Data.SyncError != p.Message {
+		t.Errorf("the API says %s", body)
+	}
+	for _, want := range []string{"cause=\"Nothing listens at 127.0.0.1:9", "fix=\"Check that the store runs", "doc=docs/operate/errors.md#network-refused"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, &log)
+		}
+	}
+	_, readyz := r.get("/readyz")
+	if strings.Contains(log.String()+string(body)+string(readyz), "verysecret") {
+		t.Errorf("a secret is shown:\n%s\n%s\n%s", &log, body, readyz)
+	}
 	flaky.set(nil)
 	wait("ready once the bucket is back", func(status int, _ string) bool { return status == 200 })
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// lockedBuffer takes a log while others read it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // away is a bucket that cannot be listed while an error is set.

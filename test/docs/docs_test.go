@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/agent"
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
 	"github.com/fleetcost/fleetcost/internal/server"
 	"github.com/fleetcost/fleetcost/internal/settings"
 )
@@ -57,7 +58,18 @@ Every setting has one name: as a flag (`+"`--push-interval 5m`"+`), as an enviro
 ## fleetcost server
 
 `+settings.Markdown(s), tmp, "$TMPDIR")
-	path := filepath.Join(root, "docs/operate/settings.md")
+	checkGenerated(t, "docs/operate/settings.md", want)
+}
+
+// TestGeneratedErrorsPage keeps docs/operate/errors.md equal to the catalogue.
+func TestGeneratedErrorsPage(t *testing.T) {
+	checkGenerated(t, "docs/operate/errors.md", diagnose.Markdown())
+}
+
+// checkGenerated compares a page with what the code says, or rewrites it.
+func checkGenerated(t *testing.T, page, want string) {
+	t.Helper()
+	path := filepath.Join(root, page)
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -68,7 +80,7 @@ Every setting has one name: as a flag (`+"`--push-interval 5m`"+`), as an enviro
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, string(got)); d != "" {
-		t.Errorf("docs/operate/settings.md is out of date; run make generate (-want +got):\n%s", d)
+		t.Errorf("%s is out of date; run make generate (-want +got):\n%s", page, d)
 	}
 }
 
