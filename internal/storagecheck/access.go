@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -18,10 +19,16 @@ import (
 // errSeen ends a listing at its first object.
 var errSeen = errors.New("seen")
 
+// callerInText is the caller as the text of a refusal names it.
+var callerInText = regexp.MustCompile(`User: (arn:[^\s"]+) is not authorized`)
+
 // forbidden is an action that was refused, with the statement that would allow
 // it. What the store says besides (a key's policy, an organization's) is told by
 // the catalogue.
 func (r *runner) forbidden(action string, err error) Check {
+	if m := callerInText.FindStringSubmatch(err.Error()); m != nil && r.names.CallerARN == "" {
+		r.names.CallerARN = m[1] // the store knows whom there was nobody else to ask about
+	}
 	c := r.failed(err, "")
 	if !strings.HasPrefix(c.Evidence, action) {
 		c.Evidence = fmt.Sprintf("%s is denied: %s", action, c.Evidence)
