@@ -26,6 +26,10 @@ var callerInText = regexp.MustCompile(`User: (arn:[^\s"]+) is not authorized`)
 // it. What the store says besides (a key's policy, an organization's) is told by
 // the catalogue.
 func (r *runner) forbidden(action string, err error) Check {
+	var op *bucket.OpError
+	if r.cfg.Type != bucket.TypeS3 && errors.As(err, &op) {
+		action = op.Action // in the store's own words
+	}
 	if m := callerInText.FindStringSubmatch(err.Error()); m != nil && r.names.CallerARN == "" {
 		r.names.CallerARN = m[1] // the store knows whom there was nobody else to ask about
 	}
@@ -173,15 +177,16 @@ func (r *runner) putFailed(err error, write func(bucket.Variant) error) Check {
 		return c
 	}
 	if sse := r.cfg.S3.SSE; sse.Type == "SSE-KMS" && write(bucket.Variant{NoEncryption: true}) == nil {
-		return r.keyForbidden(err, sse.KMSKeyID)
+		return r.keyForbidden(err, "a write with", "kms:GenerateDataKey")
 	}
 	return r.forbidden(r.action("PutObject"), err)
 }
 
-// keyForbidden is a write that is denied with encryption, and allowed without.
-func (r *runner) keyForbidden(err error, key string) Check {
+// keyForbidden is what is denied with encryption, and allowed without.
+func (r *runner) keyForbidden(err error, what, action string) Check {
+	key := r.cfg.S3.SSE.KMSKeyID
 	c := r.failed(err, "")
-	c.Evidence = fmt.Sprintf("a write with SSE-KMS %s is denied, one without is allowed: kms:GenerateDataKey is missing", key)
+	c.Evidence = fmt.Sprintf("%s SSE-KMS %s is denied, one without is allowed: %s is missing", what, key, action)
 	c.Cause = "Encrypting with a KMS key needs kms:GenerateDataKey on it, reading kms:Decrypt; a key of another account must also allow it in its own policy."
 	c.Fix = fmt.Sprintf("Allow both %s.", r.whom())
 	in := r.policyInput()
@@ -234,7 +239,7 @@ func (r *runner) get(ctx context.Context) Check {
 	}
 	body, _, err := r.inspection.Get(ctx, r.probeKey("put"))
 	if errors.Is(err, bucket.ErrDenied) {
-		return r.forbidden(r.action("GetObject"), err)
+		return r.getDenied(ctx, err)
 	}
 	if err != nil {
 		return r.failed(err, "The object just written cannot be read: the store must be consistent after a write.")
@@ -251,6 +256,21 @@ func (r *runner) get(ctx context.Context) Check {
 		}
 	}
 	return okay("read what was written")
+}
+
+// getDenied tells s3:GetObject from kms:Decrypt, by an object without the key.
+func (r *runner) getDenied(ctx context.Context, err error) Check {
+	if sse := r.cfg.S3.SSE; sse.Type == "SSE-KMS" {
+		key := r.probeKey("plain")
+		r.written(key)
+		if r.inspection.PutVariant(ctx, key, probeText, bucket.Variant{NoEncryption: true}) == nil {
+			if body, _, plain := r.inspection.Get(ctx, key); plain == nil {
+				_ = body.Close() // that it could be opened is what counts
+				return r.keyForbidden(err, "reading an object encrypted with", "kms:Decrypt")
+			}
+		}
+	}
+	return r.forbidden(r.action("GetObject"), err)
 }
 
 func (r *runner) getMissing(ctx context.Context) Check {

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/minio/minio-go/v7"
+
 	"github.com/fleetcost/fleetcost/internal/storagecheck"
 )
 
@@ -219,19 +222,65 @@ func TestWrongInput(t *testing.T) {
 	}
 }
 
-// TestKeyRefused: a write that is denied for its KMS key alone is told from one
-// that is denied. The rule is the gate's.
+// TestKeyRefused: what is denied for its KMS key alone is told from what is
+// denied. The gate has the rule, and the key: the gateway behind it has none.
 func TestKeyRefused(t *testing.T) {
 	s := newStore(t)
 	s.full()
-	gate := s.behind(rule{before: func(w http.ResponseWriter, r *http.Request) bool {
-		return r.Header.Get("X-Amz-Server-Side-Encryption") == "aws:kms" && deny(w, r)
-	}})
 	const key = "arn:aws:kms:us-east-1:444455556666:key/1234"
-	r := run(t, server(s.configAt(gate, withACL+"  sse_config:\n    type: SSE-KMS\n    kms_key_id: "+key+"\n")))
-	put := find(t, r, "put")
-	if failures(r) != "put" || !strings.Contains(put.Evidence, "kms:GenerateDataKey is missing") || !strings.Contains(put.Snippets[0].Text, key) {
-		t.Errorf("%s: %+v", unhealthy(r), put)
+	encrypted := func(r *http.Request) bool { return r.Header.Get("X-Amz-Server-Side-Encryption") == "aws:kms" }
+	for _, c := range []struct {
+		check, says string
+		denies      func(r *http.Request) bool
+	}{
+		{"put", "kms:GenerateDataKey is missing", encrypted},
+		{"get", "kms:Decrypt is missing", func(r *http.Request) bool { return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/put") }},
+	} {
+		gate := s.behind(rule{before: func(w http.ResponseWriter, r *http.Request) bool {
+			return c.denies(r) && deny(w, r)
+		}})
+		r := run(t, server(s.configAt(gate, withACL+"  sse_config:\n    type: SSE-KMS\n    kms_key_id: "+key+"\n")))
+		check := find(t, r, c.check)
+		if failures(r) != c.check || !strings.Contains(check.Evidence, c.says) || !strings.Contains(check.Snippets[0].Text, key) {
+			t.Errorf("%s: %+v", unhealthy(r), check)
+		}
+		s.clean()
 	}
-	s.clean()
+}
+
+// TestDataUntouched: whatever the rights, what clusters have in the bucket is
+// the same afterwards.
+func TestDataUntouched(t *testing.T) {
+	s := newStore(t)
+	data := []string{
+		"v1/cluster/cluster_id=prod-us/owner.json", "v1/cluster/cluster_id=prod-us/status.json", "v1/cluster/cluster_id=prod-eu/owner.json",
+		"v1/live/allocation/cluster_id=prod-us/data.parquet", "v1/allocation/date=2026-11-22/cluster_id=prod-us/data.parquet",
+		"v1/allocation/date=2026-11-22/cluster_id=prod-eu/data.parquet", "v1/state/retired/cluster_id=old.json",
+	}
+	for _, key := range data {
+		if _, err := s.root.PutObject(t.Context(), s.bucket, key, strings.NewReader("data of "+key), int64(len("data of "+key)), minio.PutObjectOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot := func() (out []minio.ObjectInfo) {
+		for o := range s.root.ListObjects(t.Context(), s.bucket, minio.ListObjectsOptions{Recursive: true}) {
+			out = append(out, minio.ObjectInfo{Key: o.Key, ETag: o.ETag, LastModified: o.LastModified, Err: o.Err})
+		}
+		return out
+	}
+	before := snapshot()
+	for _, in := range []storagecheck.PolicyInput{
+		{Role: storagecheck.RoleSeed}, {Role: storagecheck.RoleServer}, {Role: storagecheck.RoleAgent}, {Role: storagecheck.RoleAgent, ClusterID: "prod-us"},
+	} {
+		in.Bucket = s.bucket
+		s.allow(mustPolicy(t, in))
+		run(t, server(s.config(withACL)))
+		r := run(t, agent(s.config(withACL)))
+		if get := find(t, r, "get"); in.Role == storagecheck.RoleAgent && get.Evidence != "read v1/cluster/cluster_id=prod-us/owner.json" {
+			t.Errorf("%+v", get)
+		}
+		if d := cmp.Diff(before, snapshot()); d != "" {
+			t.Errorf("with the policy of %s %s:\n%s", in.Role, in.ClusterID, d)
+		}
+	}
 }
