@@ -19,6 +19,18 @@ go_tool() {
   GOBIN="$dir" GOFLAGS=-buildvcs=false go install -trimpath -ldflags='-s -w' "$module@$version"
 }
 
+# npm_tool NAME VERSION installs one npm package, without running its scripts,
+# into the cache.
+npm_tool() {
+  local name=$1 version=$2 dir="$cache/$1-$2"
+  [ -d "$dir/node_modules/$name" ] && return
+  command -v npm >/dev/null || { say "npm is missing; $name needs Node.js 20 or newer"; exit 1; }
+  say "installing $name $version (once; kept in $dir)"
+  rm -rf "$dir.new"
+  npm install --prefix "$dir.new" --silent --no-audit --no-fund --ignore-scripts "$name@$version" >/dev/null
+  rm -rf "$dir" && mv "$dir.new" "$dir"
+}
+
 # debian COMMAND PACKAGE installs a Debian package that brings COMMAND.
 debian() {
   command -v "$1" >/dev/null && return
@@ -36,6 +48,8 @@ for tool in "$@"; do
     # AGPL: run as a process by tests, never linked.
     minio) go_tool minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c ;;
     golangci-lint) go_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
+    fake-gcs-server) go_tool fake-gcs-server github.com/fsouza/fake-gcs-server v1.56.1 ;;
+    azurite) npm_tool azurite 3.35.0 ;;
     prometheus) debian promtool prometheus; debian prometheus prometheus ;;
     chromium) debian chromium chromium ;;
     *) say "unknown tool $tool"; exit 2 ;;

@@ -13,6 +13,8 @@ type Type string
 // The providers of this version.
 const (
 	TypeS3         Type = "S3"
+	TypeGCS        Type = "GCS"
+	TypeAzure      Type = "AZURE"
 	TypeFilesystem Type = "FILESYSTEM"
 )
 
@@ -22,6 +24,8 @@ type Config struct {
 	Type       Type
 	Prefix     string // below which all keys lie; "" for the whole bucket
 	S3         S3Config
+	GCS        GCSConfig   `json:",omitzero"`
+	Azure      AzureConfig `json:",omitzero"`
 	Filesystem FilesystemConfig
 }
 

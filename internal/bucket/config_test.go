@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +174,8 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatalf("error of another type: %v", err)
 		}
-		if err == nil && cfg.Type != bucket.TypeS3 && cfg.Type != bucket.TypeFilesystem {
+		known := []bucket.Type{bucket.TypeS3, bucket.TypeGCS, bucket.TypeAzure, bucket.TypeFilesystem}
+		if err == nil && !slices.Contains(known, cfg.Type) {
 			t.Fatalf("accepted without a type: %+v", cfg)
 		}
 	})

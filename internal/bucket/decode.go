@@ -161,9 +161,13 @@ func (d *decoder) value(kv *ast.MappingValueNode, path string, known fields, see
 // unknown reports a key that nothing reads.
 func (d *decoder) unknown(pos *token.Position, path, key, full string, known fields) {
 	p := d.place(pos, full, "unknown key")
-	if home, ok := homes[key]; ok && home != path {
+	home, ok := homes[key]
+	switch {
+	case ok && home != path:
 		p.Message += ", it belongs " + homeName(home)
-	} else {
+	case ok: // right in this place, but in a file of another type
+		p.Message = "is not a key of this type"
+	default:
 		names := make([]string, 0, len(known))
 		for name := range known {
 			names = append(names, name)
@@ -324,7 +328,7 @@ func (d *decoder) integer(least, most int64, set func(int64)) func(ast.Node, str
 }
 
 func unitHint(path string) string {
-	if strings.HasSuffix(path, "_size") {
+	if strings.HasSuffix(path, "_size") || strings.HasSuffix(path, "_size_bytes") {
 		return " of bytes, such as 134217728 for 128 MiB"
 	}
 	return ""

@@ -1,5 +1,5 @@
 // Package bucket is object storage: it turns a federated-store.yaml into a
-// Bucket. The contract, its providers (FILESYSTEM, S3), its decorators and the
+// Bucket. The contract, its providers (FILESYSTEM, S3, GCS, AZURE), its decorators and the
 // acceptance suite that every provider passes live here.
 //
 // Nothing outside this package sees a vendor's error: failures wrap one of the

@@ -41,7 +41,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 		}
 	}
 	source := ""
-	for _, file := range []string{"s3_errors.go", "s3_transport.go", "filesystem.go", "../awsid/awsid.go"} {
+	for _, file := range []string{"s3_errors.go", "s3_transport.go", "filesystem.go", "../awsid/awsid.go", "gcs_errors.go", "azure_errors.go", "parse_gcs.go"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +51,8 @@ func TestDocsNameEveryKey(t *testing.T) {
 	for _, message := range []string{
 		"the store does not accept", "get credentials from", "this machine's clock differs from the store's",
 		"the bucket does not exist", "the bucket is in region", "the bucket refuses ACLs", "the store's certificate is not trusted",
-		"insecure: true speaks plain HTTP, perhaps to a TLS port", "no answer within", "the disk is full", "mounted read-only",
+		"insecure: true speaks plain HTTP, perhaps to a TLS port", "no answer within", "the container does not exist", "replacing an object needs ", "the identity lacks a role",
+		"the account forbids its keys", "the blob is in the archive tier", "would carry access tokens in the clear", "the disk is full", "mounted read-only",
 	} {
 		if !strings.Contains(source, message) || !strings.Contains(string(page), message) {
 			t.Errorf("%q is not in both the code and the page", message)

@@ -5,13 +5,21 @@ import (
 	"time"
 )
 
-// WithoutWaits makes an S3 bucket retry at once and returns the waits it would
-// have made.
+// WithoutWaits makes a bucket of a cloud retry at once and returns the waits it
+// would have made.
 func WithoutWaits(b Bucket) *[]time.Duration {
 	waits := &[]time.Duration{}
-	b.(*s3Bucket).wait = func(ctx context.Context, d time.Duration) error {
+	wait := func(ctx context.Context, d time.Duration) error {
 		*waits = append(*waits, d)
 		return ctx.Err()
+	}
+	switch v := b.(type) {
+	case *s3Bucket:
+		v.wait = wait
+	case *gcsBucket:
+		v.retrier.wait = wait
+	case *azureBucket:
+		v.retrier.wait = wait
 	}
 	return waits
 }

@@ -13,7 +13,7 @@ import (
 // Deps is what a bucket needs from its program.
 type Deps struct {
 	Logger     *slog.Logger
-	Getenv     func(string) string   // environment: AWS_*, proxies
+	Getenv     func(string) string   // environment: AWS_*, GOOGLE_*, AZURE_*, proxies
 	Registerer prometheus.Registerer // nil for no metrics
 	Now        func() time.Time      // the local clock
 }
@@ -47,6 +47,10 @@ func openProvider(ctx context.Context, cfg Config, deps Deps) (Bucket, error) {
 	switch cfg.Type {
 	case TypeS3:
 		return openS3(ctx, cfg.S3, deps)
+	case TypeGCS:
+		return openGCS(ctx, cfg.GCS, deps)
+	case TypeAzure:
+		return openAzure(ctx, cfg.Azure, deps)
 	case TypeFilesystem:
 		return OpenFilesystem(cfg.Filesystem.Directory, deps.Now)
 	default:

@@ -23,7 +23,7 @@ const (
 
 // otherTypes are the providers of the shared file format that this version does
 // not have yet.
-var otherTypes = []string{"GCS", "AZURE", "SWIFT", "COS", "ALIYUNOSS", "BOS", "OCI", "OBS"}
+var otherTypes = []string{"SWIFT", "COS", "ALIYUNOSS", "BOS", "OCI", "OBS"}
 
 // homes says where a key belongs, for keys that are found elsewhere.
 var homes = map[string]string{
@@ -39,6 +39,15 @@ var homes = map[string]string{
 	"insecure_skip_verify": "config.http_config", "disable_compression": "config.http_config", "tls_config": "config.http_config",
 	"ca_file": "config.http_config.tls_config", "cert_file": "config.http_config.tls_config",
 	"key_file": "config.http_config.tls_config", "server_name": "config.http_config.tls_config",
+	"service_account": "config", "chunk_size_bytes": "config", "use_grpc": "config", "grpc_conn_pool_size": "config",
+	"anonymous":       "config",
+	"storage_account": "config", "storage_account_key": "config", "storage_connection_string": "config",
+	"storage_create_container": "config", "container": "config", "user_assigned_id": "config", "msi_resource": "config",
+	"az_tenant_id": "config", "client_id": "config", "client_secret": "config", "azure_storage_account_type": "config",
+	"pipeline_config": "config", "reader_config": "config",
+	"max_tries": "config.pipeline_config", "try_timeout": "config.pipeline_config",
+	"retry_delay": "config.pipeline_config", "max_retry_delay": "config.pipeline_config",
+	"max_retry_requests":     "config.reader_config",
 	"enable":                 "config.trace",
 	"kms_key_id":             "config.sse_config",
 	"kms_encryption_context": "config.sse_config", "encryption_key": "config.sse_config",
@@ -95,20 +104,25 @@ func (d *decoder) decodeConfig(cfg *Config, kind string, config ast.Node) {
 		cfg.S3 = defaultS3()
 		d.decodeS3(&cfg.S3, config)
 		d.validateS3(&cfg.S3)
+	case cfg.Type == TypeGCS:
+		cfg.GCS = defaultGCS()
+		d.decodeGCS(&cfg.GCS, config)
+	case cfg.Type == TypeAzure:
+		cfg.Azure = defaultAzure()
+		d.decodeAzure(&cfg.Azure, config)
 	case cfg.Type == TypeFilesystem:
 		d.mapping(config, "config", fields{"directory": d.str(&cfg.Filesystem.Directory)})
 		if cfg.Filesystem.Directory == "" && d.places["config.directory"] == nil {
 			d.problem("config.directory", "missing: name the directory that is the bucket")
 		}
 	case kind == "" && d.places["type"] == nil:
-		d.problem("type", "missing: S3 or FILESYSTEM")
+		d.problem("type", "missing: S3, GCS, AZURE or FILESYSTEM")
 	case kind == "":
 		return // already reported
 	case slices.Contains(otherTypes, strings.ToUpper(kind)):
-		d.problem("type", "%s is not supported by this version, which has S3 (and stores that speak it) and FILESYSTEM", strings.ToUpper(kind))
+		d.problem("type", "%s is not supported by this version, which has S3 (and stores that speak it), GCS, AZURE and FILESYSTEM", strings.ToUpper(kind))
 	default:
-		known := []string{string(TypeS3), string(TypeFilesystem)}
-		d.problem("type", "unknown type %q, known are %s", kind, strings.Join(known, " and "))
+		d.problem("type", "unknown type %q, known are S3, GCS, AZURE and FILESYSTEM", kind)
 	}
 }
 
@@ -122,14 +136,18 @@ func defaultS3() S3Config {
 		SendContentMD5: true,
 		MaxRetries:     defaultRetries,
 		SSE:            SSEConfig{KMSContext: map[string]string{}},
-		HTTP: HTTPConfig{
-			IdleConnTimeout:       90 * time.Second,
-			ResponseHeaderTimeout: 2 * time.Minute,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			MaxIdleConns:          100,
-			MaxIdleConnsPerHost:   100,
-		},
+		HTTP:           defaultHTTP(),
+	}
+}
+
+func defaultHTTP() HTTPConfig {
+	return HTTPConfig{
+		IdleConnTimeout:       90 * time.Second,
+		ResponseHeaderTimeout: 2 * time.Minute,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   100,
 	}
 }
 

@@ -23,7 +23,7 @@ type s3Bucket struct {
 	cfg       S3Config
 	core      minio.Core
 	source    *awsid.Source
-	transport *s3Transport
+	transport *storeTransport
 	sse       encrypt.ServerSide // nil without sse_config
 	logger    *slog.Logger
 	wait      func(ctx context.Context, d time.Duration) error

@@ -7,7 +7,7 @@ import (
 
 // TestDeadlineGrows: a slow uplink gets the time that its object needs.
 func TestDeadlineGrows(t *testing.T) {
-	tr := &s3Transport{header: 2 * time.Minute}
+	tr := &storeTransport{header: 2 * time.Minute}
 	for size, want := range map[int64]time.Duration{
 		-1:        2 * time.Minute,
 		0:         2 * time.Minute,

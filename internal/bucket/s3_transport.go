@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,13 +26,14 @@ const (
 	slowestPerByte = time.Second / (64 << 10)
 )
 
-// s3Transport is the HTTP transport of one bucket. It gives every request a
+// storeTransport is the HTTP transport of one bucket. It gives every request a
 // deadline that grows with what it carries, remembers the store's clock, and
 // logs requests when tracing is on.
-type s3Transport struct {
+type storeTransport struct {
 	base   *http.Transport
 	header time.Duration // how long the store may think before it answers
 	trace  bool
+	vendor string // for the log
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -39,15 +41,20 @@ type s3Transport struct {
 	store, local time.Time
 }
 
-func newS3Transport(cfg S3Config, tlsConfig *tls.Config, deps Deps) *s3Transport {
-	header := cfg.HTTP.ResponseHeaderTimeout
+func newS3Transport(cfg S3Config, tlsConfig *tls.Config, deps Deps) *storeTransport {
+	return newStoreTransport("S3", cfg.HTTP, cfg.Trace, tlsConfig, deps)
+}
+
+func newStoreTransport(vendor string, cfg HTTPConfig, trace bool, tlsConfig *tls.Config, deps Deps) *storeTransport {
+	header := cfg.ResponseHeaderTimeout
 	if header <= 0 {
 		header = minHeaderWait
 	}
-	return &s3Transport{
-		base:   newHTTPTransport(cfg.HTTP, tlsConfig, deps.Getenv),
+	return &storeTransport{
+		base:   newHTTPTransport(cfg, tlsConfig, deps.Getenv),
 		header: header,
-		trace:  cfg.Trace,
+		trace:  trace,
+		vendor: vendor,
 		logger: deps.Logger,
 		now:    deps.Now,
 	}
@@ -131,9 +138,9 @@ func (e *timeoutError) Error() string {
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *storeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := t.now()
-	after := t.deadline(req.ContentLength)
+	after := t.deadline(max(req.ContentLength, bodySize(req.Context())))
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(after, func() { cancel(&timeoutError{after}) })
 	resp, err := t.base.RoundTrip(req.WithContext(ctx))
@@ -155,7 +162,7 @@ func (t *s3Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // deadline is the time for one direction of a request with size bytes.
-func (t *s3Transport) deadline(size int64) time.Duration {
+func (t *storeTransport) deadline(size int64) time.Duration {
 	return t.header + time.Duration(max(size, 0))*slowestPerByte
 }
 
@@ -190,7 +197,7 @@ func (b *deadlineBody) Close() error {
 	return err
 }
 
-func (t *s3Transport) setClock(resp *http.Response) {
+func (t *storeTransport) setClock(resp *http.Response) {
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
 		return
@@ -200,7 +207,7 @@ func (t *s3Transport) setClock(resp *http.Response) {
 	t.store, t.local = date.UTC(), t.now()
 }
 
-func (t *s3Transport) clock() (store, local time.Time) {
+func (t *storeTransport) clock() (store, local time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.store, t.local
@@ -208,24 +215,43 @@ func (t *s3Transport) clock() (store, local time.Time) {
 
 // log writes what trace.enable asks for. Headers and query are never logged:
 // they carry signatures and session tokens.
-func (t *s3Transport) log(req *http.Request, resp *http.Response, started time.Time, err error) {
+func (t *storeTransport) log(req *http.Request, resp *http.Response, started time.Time, err error) {
 	if !t.trace || !t.logger.Enabled(req.Context(), slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{
+		slog.String("store", t.vendor),
 		slog.String("method", req.Method),
 		slog.String("host", req.URL.Host),
 		slog.String("key", req.URL.Path),
 		slog.Duration("duration", t.now().Sub(started)),
 	}
 	if resp != nil {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Amz-Request-Id")))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", requestID(resp.Header)))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "request to S3", attrs...)
+	t.logger.LogAttrs(req.Context(), slog.LevelDebug, "request to the store", attrs...)
+}
+
+// requestID is the name under which the store's operator finds a request.
+func requestID(h http.Header) string {
+	return cmp.Or(h.Get("X-Amz-Request-Id"), h.Get("X-Ms-Request-Id"), h.Get("X-Guploader-Uploadid"))
+}
+
+type bodySizeKey struct{}
+
+// withBodySize tells the transport the size of a body that a client sends
+// without announcing its length.
+func withBodySize(ctx context.Context, size int64) context.Context {
+	return context.WithValue(ctx, bodySizeKey{}, size)
+}
+
+func bodySize(ctx context.Context) int64 {
+	size, _ := ctx.Value(bodySizeKey{}).(int64)
+	return size
 }
 
 // CloseIdleConnections lets go of connections that nothing uses.
-func (t *s3Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
+func (t *storeTransport) CloseIdleConnections() { t.base.CloseIdleConnections() }

@@ -16,6 +16,7 @@ var forbidden = []struct{ program, dependency, why string }{
 	{"fleetcost-agent", "github.com/fleetcost/fleetcost/internal/httpapi", "the agent serves probes, not the API"},
 	{"fleetcost-agent", "github.com/fleetcost/fleetcost/internal/simulate", "only the demo, tests and benchmarks simulate"},
 	{"fleetcost-agent", "runtime/cgo", "the agent is a static binary"},
+	{"fleetcost-agent", "cloud.google.com/go/storage", "its gRPC, xDS and OpenTelemetry are twice what the JSON API's own client weighs"},
 	{"fleetcost-agent", "testing", "test support must not reach a product binary"},
 	{"fleetcost", "testing", "test support must not reach a product binary"},
 }

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,14 +20,15 @@ import (
 // address and says at a path of its own when it is ready.
 type process struct {
 	t        testing.TB
-	name     string // for messages
-	health   string // path that answers 200 when the server is ready
+	name     string       // for messages
+	health   string       // path that answers when the server is ready
+	ready    int          // the status that it then answers with; 0 for 200
+	scheme   string       // "" for http
+	client   *http.Client // for the health path; nil for the default
 	patience time.Duration
 	grace    time.Duration // between an interrupt and a kill
 	command  func(address string) *exec.Cmd
 	address  string
-	scheme   string       // "" is http
-	client   *http.Client // that trusts the server; nil is the default one
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -49,19 +51,9 @@ func (p *process) launch() {
 
 // URL is the server's base, without a final slash. It stays the same over Stop
 // and Restart.
-func (p *process) URL() string {
-	if p.scheme != "" {
-		return p.scheme + "://" + p.address
-	}
-	return "http://" + p.address
-}
+func (p *process) URL() string { return cmp.Or(p.scheme, "http") + "://" + p.address }
 
-func (p *process) httpClient() *http.Client {
-	if p.client != nil {
-		return p.client
-	}
-	return http.DefaultClient
-}
+func (p *process) httpClient() *http.Client { return cmp.Or(p.client, http.DefaultClient) }
 
 // Stop interrupts the server and waits until it has ended; a server that does
 // not end in time is killed. Stopping a stopped server does nothing.
@@ -108,7 +100,7 @@ func (p *process) start() error {
 		defer close(done)
 		_ = cmd.Wait() // how it ended is in its log
 	}()
-	if err := waitAnswer(p.httpClient(), p.URL()+p.health, p.patience, done); err != nil {
+	if err := p.waitAnswer(done); err != nil {
 		_ = cmd.Process.Kill()
 		<-done
 		return fmt.Errorf("start %s on %s: %w; its last words:\n%s", p.name, p.address, err, log)
@@ -117,10 +109,12 @@ func (p *process) start() error {
 	return nil
 }
 
-// waitAnswer asks url until it answers 200, the process ends or time is up.
-func waitAnswer(client *http.Client, url string, patience time.Duration, done <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// waitAnswer asks the health path until it answers as it should, the process
+// ends or time is up.
+func (p *process) waitAnswer(done <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
+	client, url := p.httpClient(), p.URL()+p.health
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
@@ -128,7 +122,7 @@ func waitAnswer(client *http.Client, url string, patience time.Duration, done <-
 		}
 		if res, err := client.Do(req); err == nil {
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == cmp.Or(p.ready, http.StatusOK) {
 				return nil
 			}
 		}
@@ -136,7 +130,7 @@ func waitAnswer(client *http.Client, url string, patience time.Duration, done <-
 		case <-done:
 			return errors.New("the process ended")
 		case <-ctx.Done():
-			return fmt.Errorf("not ready after %s", patience)
+			return fmt.Errorf("not ready after %s", p.patience)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -1,0 +1,22 @@
+package servers
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// cached returns the path of a file of the tool cache, which scripts/tools.sh
+// fills. A missing file fails the test.
+func cached(t testing.TB, path ...string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatalf("find the tool cache: %v", err)
+	}
+	full := filepath.Join(append([]string{cache, "fleetcost-tools"}, path...)...)
+	if _, err := os.Stat(full); err != nil {
+		t.Fatalf("%s is missing: run `make test-tools`", full)
+	}
+	return full
+}
