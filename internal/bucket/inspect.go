@@ -28,8 +28,21 @@ type Inspection struct {
 
 	cfg    Config
 	deps   Deps
-	s3     *s3Bucket // nil for other types
-	prefix string    // with its closing slash, or ""
+	s3     *s3Bucket   // nil for other types
+	store  remoteStore // a store of another type over the network, or nil
+	prefix string      // with its closing slash, or ""
+}
+
+// remoteStore is a provider other than S3 that can be looked at from outside.
+type remoteStore interface {
+	// address is a URL that requests about the bucket may go to, without
+	// secrets.
+	address() string
+	// settings are those of its transport.
+	settings() HTTPConfig
+	// login names where credentials come from, and fetches those that are
+	// fetched.
+	login(ctx context.Context) (source string, err error)
 }
 
 // Inspect opens a bucket like Open, without metrics.
@@ -43,6 +56,7 @@ func Inspect(ctx context.Context, cfg Config, deps Deps) (*Inspection, error) {
 	}
 	i := &Inspection{cfg: cfg, deps: deps}
 	i.s3, _ = b.(*s3Bucket)
+	i.store, _ = b.(remoteStore)
 	if cfg.Prefix != "" {
 		i.prefix = strings.TrimSuffix(cfg.Prefix, "/") + "/"
 	}
@@ -61,6 +75,30 @@ func (i *Inspection) Credentials() *awsid.Source {
 	return i.s3.source
 }
 
+// Login names where the credentials of a store other than S3 come from, and
+// fetches them.
+func (i *Inspection) Login(ctx context.Context) (source string, err error) {
+	if i.store == nil {
+		return "", errors.ErrUnsupported
+	}
+	return i.store.login(ctx)
+}
+
+// Remote tells whether the bucket is reached over the network.
+func (i *Inspection) Remote() bool { return i.s3 != nil || i.store != nil }
+
+// HTTP is the transport's configuration; empty for a directory.
+func (i *Inspection) HTTP() HTTPConfig {
+	switch {
+	case i.s3 != nil:
+		return i.cfg.S3.HTTP
+	case i.store != nil:
+		return i.store.settings()
+	default:
+		return HTTPConfig{}
+	}
+}
+
 // Answer is what the store said to one unsigned request.
 type Answer struct {
 	Status int
@@ -74,12 +112,12 @@ type Answer struct {
 // Target is the URL that requests about the bucket go to, and the proxy that
 // they pass, or nil. It makes no request.
 func (i *Inspection) Target(ctx context.Context) (target, proxy *url.URL, err error) {
-	if i.s3 == nil {
+	if !i.Remote() {
 		return nil, nil, errors.ErrUnsupported
 	}
 	t := &onlyRecord{}
 	if err := i.knock(ctx, t); t.url == nil {
-		return nil, nil, fmt.Errorf("find the address of %s: %w", i.s3, err)
+		return nil, nil, fmt.Errorf("find the address of %s: %w", i, err)
 	}
 	proxy, err = proxyFrom(i.deps.Getenv)(t.url)
 	if err != nil {
@@ -91,28 +129,42 @@ func (i *Inspection) Target(ctx context.Context) (target, proxy *url.URL, err er
 // Greet sends one unsigned request about the bucket. Any answer, a refusal too,
 // is no error.
 func (i *Inspection) Greet(ctx context.Context) (Answer, error) {
-	if i.s3 == nil {
+	if !i.Remote() {
 		return Answer{}, errors.ErrUnsupported
 	}
-	tlsConfig, err := newTLSConfig(i.cfg.S3.HTTP)
+	tlsConfig, err := newTLSConfig(i.HTTP())
 	if err != nil {
 		return Answer{}, err
 	}
-	base := newHTTPTransport(i.cfg.S3.HTTP, tlsConfig, i.deps.Getenv)
+	base := newHTTPTransport(i.HTTP(), tlsConfig, i.deps.Getenv)
 	defer base.CloseIdleConnections()
 	t := &firstAnswer{base: base, now: i.deps.Now}
 	err = i.knock(ctx, t)
 	if t.answer.Status != 0 {
 		return t.answer, nil
 	}
-	if t.err != nil {
+	switch {
+	case t.err != nil && i.s3 != nil:
 		err = explainNetwork(t.err, i.cfg.S3)
+	case t.err != nil:
+		err = explainTransport(t.err)
 	}
-	return Answer{}, fmt.Errorf("greet %s: %w", i.s3, err)
+	return Answer{}, fmt.Errorf("greet %s: %w", i, err)
 }
 
 // knock asks for the bucket without credentials, over transport.
 func (i *Inspection) knock(ctx context.Context, transport http.RoundTripper) error {
+	if i.store != nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodHead, i.store.address(), http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
 	core, err := newCore(i.cfg.S3, credentials.NewStaticV4("", "", ""), transport)
 	if err != nil {
 		return err

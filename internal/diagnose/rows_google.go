@@ -37,7 +37,7 @@ func googleRows() []row {
 				command("create", "gcloud storage buckets create gs://{{bucket}} --location={{region}} --uniform-bucket-level-access"),
 			},
 			Basis: Memory,
-			Match: []pattern{{text: "storage: bucket doesn't exist"}, {text: "googleapi: error 404&bucket does not exist"}, {text: "googleapi: error 404&bucket&not found"}, {text: "specified bucket does not exist", service: "gcs"}},
+			Match: []pattern{{text: "storage: bucket doesn't exist"}, {text: "googleapi: error 404&bucket does not exist"}, {text: "googleapi: error 404&bucket&not found"}, {text: "specified bucket does not exist", service: "gcs"}, {text: "the bucket does not exist: create it", service: "gcs"}},
 			Examples: []string{
 				`gcs:List on fleet-costs/v1/: googleapi: Error 404: The specified bucket does not exist., notFound`, `storage: bucket doesn't exist`,
 			},

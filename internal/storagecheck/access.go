@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -56,8 +57,14 @@ func (r *runner) forbidden(action string, err error) Check {
 // caller's own policy lacks; another policy that stands in the way, which is a
 // matter of rights too; or something else.
 func (r *runner) kindOfRefusal(action string, err error) refusal {
-	plain, _ := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: http.StatusForbidden})
 	d, ok := r.diagnosis(err)
+	if r.cfg.Type != bucket.TypeS3 {
+		if ok && !slices.Contains([]string{"gcs-denied", "gcs-bucket-denied", "azure-permission-mismatch"}, d.ID) {
+			return noRefusalOfRights
+		}
+		return missingRight
+	}
+	plain, _ := diagnose.Explain(diagnose.Facts{Text: "AccessDenied", Code: "AccessDenied", Action: action, Service: "s3", Status: http.StatusForbidden})
 	switch {
 	case !ok || d.ID == plain.ID || d.ID == "s3-denied" || d.ID == "s3-identity-policy":
 		return missingRight
@@ -92,7 +99,7 @@ func (r *runner) list(ctx context.Context) Check {
 		n++
 		return errSeen
 	})
-	denied := errors.Is(err, bucket.ErrDenied) && (r.cfg.Type != bucket.TypeS3 || r.kindOfRefusal("s3:ListBucket", err) != noRefusalOfRights)
+	denied := errors.Is(err, bucket.ErrDenied) && r.kindOfRefusal("s3:ListBucket", err) != noRefusalOfRights
 	switch {
 	case err != nil && !denied && !errors.Is(err, errSeen):
 		r.blockedBy[storeUsable] = checkList
@@ -101,7 +108,7 @@ func (r *runner) list(ctx context.Context) Check {
 		return okay("not allowed, and an agent does not need it")
 	case denied:
 		return r.forbidden(r.action("ListBucket"), err)
-	case r.in.Role == RoleAgent && r.cfg.Type != bucket.TypeFilesystem:
+	case r.in.Role == RoleAgent && r.cfg.Type == bucket.TypeS3:
 		return warning("allowed on "+r.inspection.String(), "An agent needs no "+r.action("ListBucket")+": it could see which clusters there are.",
 			"Give each cluster's agent the policy of its own keys only.", r.policySnippet())
 	case n == 0:
@@ -301,7 +308,7 @@ func (r *runner) getMissing(ctx context.Context) Check {
 // may not list, so that a 403 is a missing right.
 func (r *runner) tellsAbsence() bool {
 	name := strings.ToLower(r.answer.Server)
-	return r.cfg.Type != bucket.TypeS3 || strings.HasPrefix(name, "minio") || strings.HasPrefix(name, "versitygw")
+	return r.cfg.Type == bucket.TypeFilesystem || r.cfg.Type == bucket.TypeAzure || strings.HasPrefix(name, "minio") || strings.HasPrefix(name, "versitygw")
 }
 
 // errCheck is c, or a failure where closing failed.
@@ -362,6 +369,8 @@ func (r *runner) conditionalRehearsed(ctx context.Context) Check {
 	key := r.probeKey("put") // the same, should a store write it
 	told, err := r.inspection.Rehearse(ctx, key, bucket.Condition{ETag: neverETag}, bucket.Variant{})
 	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return skip("%s has them; not tried, as these credentials may not delete", r.cfg.Type)
 	case err != nil:
 		return r.failed(err, "The store takes plain writes, and not conditional ones.")
 	case told.Unmet:
@@ -394,7 +403,7 @@ func (r *runner) multipart(ctx context.Context) Check {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		r.probes = r.probes[:len(r.probes)-1]
-		return skip("%s", r.remote())
+		return skip("%s has no multipart uploads", r.cfg.Type)
 	case errors.Is(err, bucket.ErrDenied):
 		return r.forbidden(r.action("PutObject"), err)
 	case err != nil:

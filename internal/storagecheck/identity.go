@@ -15,11 +15,18 @@ import (
 
 // credentials says which source was chosen, and fetches from it.
 func (r *runner) credentials(ctx context.Context) Check {
-	if r.cfg.Type != bucket.TypeS3 {
-		return skip("%s", r.remote())
+	if !r.inspection.Remote() {
+		return skip(noNetwork)
 	}
 	if r.openErr != nil {
 		return r.failed(r.openErr, "Set the two halves of the credentials, or neither.")
+	}
+	if r.cfg.Type != bucket.TypeS3 {
+		name, err := r.inspection.Login(ctx)
+		if err != nil {
+			return r.failed(err, "Give the program credentials: in the file, or an identity of the pod.")
+		}
+		return okay("%s", name)
 	}
 	source := r.inspection.Credentials()
 	evidence := source.String()
@@ -90,8 +97,11 @@ func (r *runner) learnToken(source *awsid.Source, file string) string {
 
 // identity asks AWS whose the credentials are.
 func (r *runner) identity(ctx context.Context) Check {
+	if !r.inspection.Remote() {
+		return skip(noNetwork)
+	}
 	if r.cfg.Type != bucket.TypeS3 {
-		return skip("%s", r.remote())
+		return skip("the credentials' source says it, or nobody has to be asked")
 	}
 	source := r.inspection.Credentials()
 	id, err := source.Identity(ctx)

@@ -39,18 +39,21 @@ func (r *runner) parse(ctx context.Context) Check {
 		}
 		return Check{Result: Fail, Evidence: diagnose.Redact(err.Error()), Cause: "The configuration cannot be used as it is.", Fix: fix}
 	}
-	cfg.S3.MaxRetries = checkRetries
-	if t := cfg.S3.HTTP.ResponseHeaderTimeout; t <= 0 || t > checkHeaderWait {
-		cfg.S3.HTTP.ResponseHeaderTimeout = checkHeaderWait
+	cfg.S3.MaxRetries, cfg.GCS.MaxRetries, cfg.Azure.MaxRetries = checkRetries, checkRetries, checkRetries
+	for _, h := range []*bucket.HTTPConfig{&cfg.S3.HTTP, &cfg.GCS.HTTP, &cfg.Azure.HTTP} {
+		if h.ResponseHeaderTimeout <= 0 || h.ResponseHeaderTimeout > checkHeaderWait {
+			h.ResponseHeaderTimeout = checkHeaderWait
+		}
 	}
 	r.cfg = cfg
 	r.learnConfig()
 	deps := bucket.Deps{Logger: r.o.Logger, Getenv: r.o.Getenv, Now: r.o.Now}
 	r.inspection, err = bucket.Inspect(ctx, cfg, deps)
-	if errors.Is(err, bucket.ErrCredentials) && cfg.Type == bucket.TypeS3 {
+	if errors.Is(err, bucket.ErrCredentials) && (cfg.Type == bucket.TypeS3 || cfg.Type == bucket.TypeGCS) {
 		// The network can be looked at without them.
 		r.openErr = err
 		cfg.S3.AccessKey, cfg.S3.SecretKey, cfg.S3.SessionToken, cfg.S3.AWSSDKAuth = "none", "none", "", false
+		cfg.GCS.ServiceAccount, cfg.GCS.Anonymous = "", true
 		r.inspection, err = bucket.Inspect(ctx, cfg, deps)
 	}
 	if err != nil {
@@ -78,7 +81,12 @@ func (r *runner) learnConfig() {
 	if r.in.Role == RoleAgent {
 		n.ServiceAccount = "fleetcost-agent"
 	}
-	if r.cfg.Type == bucket.TypeS3 {
+	switch r.cfg.Type {
+	case bucket.TypeGCS:
+		n.Bucket, n.Endpoint = r.cfg.GCS.Bucket, r.cfg.GCS.Endpoint
+	case bucket.TypeAzure:
+		n.Bucket, n.Endpoint = r.cfg.Azure.Container, r.cfg.Azure.ServiceURL
+	case bucket.TypeS3:
 		c := r.cfg.S3
 		n.Bucket, n.Region, n.Endpoint, n.Partition = c.Bucket, c.Region, c.Endpoint, partitionOf(c.Region)
 		if strings.HasPrefix(c.SSE.KMSKeyID, "arn:") {
@@ -98,22 +106,12 @@ func partitionOf(region string) string {
 	}
 }
 
-// remote is "" for a store that this package can look at over the network, else
-// why not.
-func (r *runner) remote() string {
-	switch r.cfg.Type {
-	case bucket.TypeS3:
-		return ""
-	case bucket.TypeFilesystem:
-		return "a directory has none"
-	default:
-		return "the client of " + string(r.cfg.Type) + " does this itself; list and put show it"
-	}
-}
+// noNetwork is why the network steps do not apply.
+const noNetwork = "a directory has none"
 
 func (r *runner) dns(ctx context.Context) Check {
-	if why := r.remote(); why != "" {
-		return skip("%s", why)
+	if !r.inspection.Remote() {
+		return skip(noNetwork)
 	}
 	target, proxy, err := r.inspection.Target(ctx)
 	if err != nil {
@@ -132,7 +130,7 @@ func (r *runner) dns(ctx context.Context) Check {
 	}
 	c := r.failed(fmt.Errorf("lookup %s: %w", host, err), "Check config.endpoint and the DNS of this machine or pod.")
 	base, virtual := strings.CutPrefix(host, r.cfg.S3.Bucket+".")
-	if virtual {
+	if virtual && r.cfg.Type == bucket.TypeS3 {
 		if _, err := r.o.Resolver.LookupHost(ctx, base); err == nil {
 			c.Cause = fmt.Sprintf("The store's own name %s resolves, the bucket's name in it does not: the store has no address per bucket.", base)
 			c.Fix = "Address the bucket in the path."
@@ -145,8 +143,8 @@ func (r *runner) dns(ctx context.Context) Check {
 // tls greets the store: one unsigned request, whose answer tells that the store
 // can be reached, whom the certificate is from, and the store's time.
 func (r *runner) tls(ctx context.Context) Check {
-	if why := r.remote(); why != "" {
-		return skip("%s", why)
+	if !r.inspection.Remote() {
+		return skip(noNetwork)
 	}
 	answer, err := r.inspection.Greet(ctx)
 	if err != nil {
@@ -161,8 +159,8 @@ func (r *runner) tls(ctx context.Context) Check {
 		if loopback(target.Hostname()) {
 			return okay("plain HTTP to this machine")
 		}
-		return warning("plain HTTP to "+target.Host, "insecure: true: what is written, and who may write it, can be read and changed on the way.",
-			"Use the store's TLS port and remove insecure.")
+		return warning("plain HTTP to "+target.Host, "What is written, and who may write it, can be read and changed on the way.",
+			"Use the store's TLS port (S3: without insecure: true; GCS and Azure: an endpoint with https).")
 	}
 	what := tls.VersionName(answer.TLS.Version)
 	if len(answer.TLS.PeerCertificates) > 0 {
@@ -173,12 +171,12 @@ func (r *runner) tls(ctx context.Context) Check {
 		}
 	}
 	switch {
-	case r.cfg.S3.HTTP.InsecureSkipVerify:
+	case r.inspection.HTTP().InsecureSkipVerify:
 		return warning(what, "insecure_skip_verify: true: the certificate is not verified, so anybody on the way can pose as the store.",
 			"Give the CA that signed the certificate, and remove insecure_skip_verify.",
 			diagnose.Snippet{Kind: diagnose.YAML, Where: "in " + r.in.ConfigName, Text: "config:\n  http_config:\n    tls_config:\n      ca_file: /etc/fleetcost/ca.pem\n"})
-	case r.cfg.S3.HTTP.TLS.CAFile != "":
-		what += ", trusted by " + r.cfg.S3.HTTP.TLS.CAFile
+	case r.inspection.HTTP().TLS.CAFile != "":
+		what += ", trusted by " + r.inspection.HTTP().TLS.CAFile
 	}
 	return okay("%s", what)
 }
@@ -222,8 +220,8 @@ func loopback(host string) bool {
 
 // clock compares the store's clock with ours, before anybody blames a secret.
 func (r *runner) clock(context.Context) Check {
-	if why := r.remote(); why != "" {
-		return skip("%s", why)
+	if !r.inspection.Remote() {
+		return skip(noNetwork)
 	}
 	if r.answer.Date.IsZero() {
 		return skip("the store's answer carries no Date")
