@@ -40,4 +40,4 @@ func (a *azureBucket) settings() HTTPConfig { return a.cfg.HTTP }
 
 // login implements remoteStore. A token is fetched with the first request, keys
 // and signatures are not fetched at all.
-func (a *azureBucket) login(context.Context) (string, error) { return a.source, nil }
+func (a *azureBucket) login(context.Context) (string, error) { return a.source, nil } //nolint:unparam // as the interface wants it

@@ -116,9 +116,7 @@ func (in *PolicyInput) cloudFormation(docs []namedDocument) (string, error) {
 				return "", err
 			}
 			comment += "# In the account of the key, add to the KeyPolicy that the key has:\n"
-			for line := range strings.Lines(text) {
-				comment += "#   " + line
-			}
+			comment += "#   " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n#   ") + "\n"
 		}
 	}
 	if len(resources) == 0 {

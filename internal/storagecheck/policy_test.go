@@ -127,8 +127,10 @@ func TestDocuments(t *testing.T) {
 		}},
 		{storagecheck.DocumentTrust, in, []statement{
 			{
-				"ServiceAccountToken", "Allow", map[string]string{"Federated": "arn:aws:iam::111122223333:oidc-provider/" + issuer},
-				[]string{"sts:AssumeRoleWithWebIdentity"}, nil,
+				"ServiceAccountToken", "Allow",
+				map[string]string{"Federated": "arn:aws:iam::111122223333:oidc-provider/" + issuer},
+				[]string{"sts:AssumeRoleWithWebIdentity"},
+				nil,
 				map[string]map[string]string{"StringEquals": {
 					issuer + ":aud": "sts.amazonaws.com", issuer + ":sub": "system:serviceaccount:fleetcost:fleetcost-agent",
 				}},
@@ -146,7 +148,9 @@ func TestDocuments(t *testing.T) {
 			Role: storagecheck.RoleServer, Bucket: "fleet-costs", Prefix: "team/costs", Partition: "aws-cn", NoACL: true,
 		}, []statement{
 			{
-				"FindClusters", "Allow", nil, []string{"s3:ListBucket"}, []string{"arn:aws-cn:s3:::fleet-costs"},
+				"FindClusters", "Allow", nil,
+				[]string{"s3:ListBucket"},
+				[]string{"arn:aws-cn:s3:::fleet-costs"},
 				map[string]map[string]string{"StringLike": {"s3:prefix": "team/costs/*"}},
 			},
 			{"ReadFleet", "Allow", nil, []string{"s3:GetObject"}, []string{"arn:aws-cn:s3:::fleet-costs/team/costs/*"}, nil},
