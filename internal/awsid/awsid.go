@@ -69,6 +69,7 @@ type Source struct {
 	cache  *aws.CredentialsCache
 
 	role, tokenFile string      // of web identity
+	region          string      // of the profile; "" where Options.region holds
 	sts             *sts.Client // to ask for the identity; nil when nobody is to be asked
 }
 
@@ -86,9 +87,12 @@ func newSource(kind Kind, detail string, provider aws.CredentialsProvider) *Sour
 	}
 }
 
-// guarded turns a panic of a provider into an error. The SDK's web identity
-// provider dereferences parts of the answer without looking, so an endpoint
-// that is no STS (a proxy's page with status 200) would end the process.
+// guarded turns a panic of a provider into an error. The SDK takes an answer of
+// status 200 with an empty body for a success without content, and its web
+// identity provider dereferences what is not there. So an endpoint that is no
+// STS (a proxy, a server on its way down) would end the process; and because
+// the cache fetches in a goroutine of its own that outlives the caller, it would
+// do so even where the caller has given up.
 type guarded struct{ aws.CredentialsProvider }
 
 // Retrieve implements aws.CredentialsProvider.

@@ -265,18 +265,21 @@ func TestCancelledFetch(t *testing.T) {
 // TestNotAnSTS: an endpoint that answers 200 with something else is an error,
 // not the end of the process.
 func TestNotAnSTS(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`)
-	}))
-	t.Cleanup(server.Close)
-	s, err := awsid.Choose(t.Context(), awsid.Options{
-		STSEndpoint: server.URL,
-		Getenv:      env(map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/fleet", "AWS_WEB_IDENTITY_TOKEN_FILE": write(t, "token", "good")}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no credentials") {
-		t.Errorf("error %v, want one that says what the endpoint is not", err)
+	for name, body := range map[string]string{
+		"an empty body":   "",
+		"an empty result": `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+		t.Cleanup(server.Close)
+		s, err := awsid.Choose(t.Context(), awsid.Options{
+			STSEndpoint: server.URL,
+			Getenv:      env(map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::1:role/fleet", "AWS_WEB_IDENTITY_TOKEN_FILE": write(t, "token", "good")}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no credentials") {
+			t.Errorf("%s: error %v, want one that says what the endpoint is not", name, err)
+		}
 	}
 }

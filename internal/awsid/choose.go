@@ -1,16 +1,15 @@
 package awsid
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
@@ -20,7 +19,7 @@ import (
 )
 
 const (
-	sessionName = "fleetcost"
+	defaultSessionName = "fleetcost"
 	// ecsHost serves the credentials of ECS tasks, see
 	// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html.
 	ecsHost = "http://169.254.170.2"
@@ -83,66 +82,6 @@ func (o Options) environment(context.Context) (*Source, error) {
 	return newSource(KindEnvironment, "AWS_ACCESS_KEY_ID "+maskKey(id), p), nil
 }
 
-// profile takes a profile that was asked for by name, or a default profile that
-// holds credentials.
-func (o Options) profile(ctx context.Context) (*Source, error) {
-	name := o.Getenv("AWS_PROFILE")
-	named := name != ""
-	if !named {
-		name = "default"
-	}
-	credentialsFile := o.file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
-	configFile := o.file("AWS_CONFIG_FILE", "config")
-	// Empty slices would make the SDK look in the home directory of the process.
-	files := func(path string) []string {
-		if path == "" {
-			return []string{os.DevNull}
-		}
-		return []string{path}
-	}
-	shared, err := config.LoadSharedConfigProfile(ctx, name, func(l *config.LoadSharedConfigOptions) {
-		l.CredentialsFiles = files(credentialsFile)
-		l.ConfigFiles = files(configFile)
-	})
-	var missing config.SharedConfigProfileNotExistError
-	switch {
-	case errors.As(err, &missing) && !named:
-		return nil, nil //nolint:nilnil // no default profile
-	case err != nil:
-		return nil, fmt.Errorf("read profile %q of %s and %s: %w", name, credentialsFile, configFile, err)
-	case !named && !holdsCredentials(shared):
-		return nil, nil //nolint:nilnil // a profile of settings only
-	}
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithSharedConfigProfile(name),
-		config.WithSharedCredentialsFiles(files(credentialsFile)),
-		config.WithSharedConfigFiles(files(configFile)),
-		config.WithDefaultRegion(o.region()),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("use profile %q of %s: %w", name, credentialsFile, err)
-	}
-	return newSource(KindProfile, fmt.Sprintf("profile %s of %s", name, credentialsFile), cfg.Credentials), nil
-}
-
-func holdsCredentials(c config.SharedConfig) bool {
-	return c.Credentials.HasKeys() || c.RoleARN != "" || c.CredentialProcess != "" ||
-		c.SSOAccountID != "" || c.WebIdentityTokenFile != "" || c.CredentialSource != ""
-}
-
-// file returns the path in the environment variable, or that of the named file
-// in ~/.aws; "" without either.
-func (o Options) file(variable, name string) string {
-	if path := o.Getenv(variable); path != "" {
-		return path
-	}
-	home := o.Getenv("HOME")
-	if home == "" {
-		return ""
-	}
-	return filepath.Join(home, ".aws", name)
-}
-
 func (o Options) webIdentity(context.Context) (*Source, error) {
 	file, role := o.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), o.Getenv("AWS_ROLE_ARN")
 	switch {
@@ -155,15 +94,36 @@ func (o Options) webIdentity(context.Context) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := stscreds.NewWebIdentityRoleProvider(sts.New(options), role, stscreds.IdentityTokenFile(file), func(w *stscreds.WebIdentityRoleOptions) {
-		w.RoleSessionName = sessionName
-		if name := o.Getenv("AWS_ROLE_SESSION_NAME"); name != "" {
-			w.RoleSessionName = name
-		}
+	p := stscreds.NewWebIdentityRoleProvider(sts.New(options), role, identityToken(file), func(w *stscreds.WebIdentityRoleOptions) {
+		w.RoleSessionName = o.sessionName()
 	})
 	s := newSource(KindWebIdentity, fmt.Sprintf("role %s with token file %s", role, file), p)
 	s.role, s.tokenFile = role, file
 	return s, nil
+}
+
+// sessionName is the name of our sessions, as CloudTrail shows it.
+func (o Options) sessionName() string {
+	if name := o.Getenv("AWS_ROLE_SESSION_NAME"); name != "" {
+		return name
+	}
+	return defaultSessionName
+}
+
+// identityToken is a token file that is read for each exchange, because the
+// kubelet rotates it.
+type identityToken string
+
+// GetIdentityToken implements stscreds.IdentityTokenRetriever.
+func (f identityToken) GetIdentityToken() ([]byte, error) {
+	token, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, err
+	}
+	if token = bytes.TrimSpace(token); len(token) == 0 {
+		return nil, fmt.Errorf("the token file %s is empty", string(f))
+	}
+	return token, nil
 }
 
 // container serves EKS Pod Identity (full URI and token file) and ECS tasks.
@@ -222,18 +182,6 @@ func (o Options) ec2() (*Source, error) {
 	client := imds.New(options)
 	p := ec2rolecreds.New(func(e *ec2rolecreds.Options) { e.Client = client })
 	return newSource(KindEC2, "no other source is configured", p), nil
-}
-
-func (o Options) sdk(ctx context.Context) (*Source, error) {
-	options := []func(*config.LoadOptions) error{config.WithDefaultRegion(o.region())}
-	if o.Client != nil {
-		options = append(options, config.WithHTTPClient(o.Client))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return nil, fmt.Errorf("load the AWS SDK's configuration (aws_sdk_auth): %w", err)
-	}
-	return newSource(KindSDK, "aws_sdk_auth is true", cfg.Credentials), nil
 }
 
 // maskKey shows enough of an access key id to recognise it in the console.

@@ -1,6 +1,7 @@
 package awsid
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,22 +26,28 @@ func sentence(kind Kind, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && kind == KindWebIdentity:
 		return "the token file does not exist: annotate the service account with eks.amazonaws.com/role-arn and restart the pod"
-	case errors.Is(err, fs.ErrNotExist):
+	case kind == KindContainer && strings.Contains(err.Error(), "no such file or directory"): // the SDK keeps the text alone
 		return "the token file does not exist: restart the pod, so that the token is mounted"
 	case errors.Is(err, fs.ErrPermission):
 		return "the token file may not be read by this process: set the pod's securityContext.fsGroup"
+	case kind == KindContainer && strings.Contains(err.Error(), "EKS does not have permissions to assume the associated role"):
+		return podIdentityTrust
 	case errors.As(err, &api):
 		return apiSentence(kind, api)
 	case kind == KindEC2 && strings.Contains(err.Error(), "no EC2 IMDS role found"):
 		return "no credentials of any kind: no other source is configured, and the instance metadata service gives no role; give the pod a role (IRSA or Pod Identity), or set keys"
 	case kind == KindContainer && unreachable(err):
 		return "the container credentials endpoint does not answer: is the eks-pod-identity-agent add-on running on this node, and does NO_PROXY hold its address?"
+	case untrusted(err):
+		return "the certificate of STS is not trusted: set AWS_CA_BUNDLE, or, with sts_endpoint, http_config.tls_config.ca_file"
 	case unreachable(err):
 		return "the service cannot be reached: check egress, DNS, or a VPC endpoint for STS"
 	default:
 		return ""
 	}
 }
+
+const podIdentityTrust = "EKS may not assume the role of the Pod Identity association: its trust policy must let pods.eks.amazonaws.com do sts:AssumeRole and sts:TagSession"
 
 func apiSentence(kind Kind, api smithy.APIError) string {
 	message := api.ErrorMessage()
@@ -63,7 +70,10 @@ func apiSentence(kind Kind, api smithy.APIError) string {
 		if kind == KindWebIdentity && strings.Contains(message, "AssumeRoleWithWebIdentity") {
 			return "the role may not be assumed with this service account: compare the role's trust policy (provider, sub, aud) with the token, and check that the role exists"
 		}
-		return "access denied"
+		if strings.Contains(message, "sts:AssumeRole") {
+			return "the role may not be assumed with these credentials: allow them sts:AssumeRole, and let the role's trust policy name them; check that the role exists"
+		}
+		return ""
 	case "InvalidClientTokenId", "InvalidAccessKeyId":
 		return "AWS does not know the access key: it was deleted, or belongs to another partition (China, GovCloud) or another store"
 	case "SignatureDoesNotMatch":
@@ -73,6 +83,12 @@ func apiSentence(kind Kind, api smithy.APIError) string {
 	default:
 		return ""
 	}
+}
+
+// untrusted tells a certificate of an authority that this machine does not know.
+func untrusted(err error) bool {
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &authority)
 }
 
 // unreachable tells an error of the network from an answer.

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // ErrNoIdentityService tells that nobody can be asked whose credentials these
-// are: the store is not Amazon's and no sts_endpoint names its own service.
-// AWS's STS would be a stranger to such keys, so it is not asked.
-var ErrNoIdentityService = errors.New("no identity service: the store is not Amazon's and sts_endpoint is not set")
+// are: the store is not Amazon's and no sts_endpoint names its own service, or
+// that service knows no GetCallerIdentity (MinIO's does not). AWS's STS would be
+// a stranger to such keys, so it is not asked.
+var ErrNoIdentityService = errors.New("no identity service")
 
 // Identity is who AWS takes the credentials for.
 type Identity struct {
@@ -53,13 +57,16 @@ func newIdentity(account, arn, userID string) Identity {
 // Retrieve.
 func (s *Source) Identity(ctx context.Context) (Identity, error) {
 	if s.sts == nil {
-		return Identity{}, ErrNoIdentityService
+		return Identity{}, fmt.Errorf("%w: the store is not Amazon's and sts_endpoint is not set", ErrNoIdentityService)
 	}
 	// Credentials first, so that their error is not dressed as one of signing.
 	if _, err := s.Retrieve(ctx); err != nil {
 		return Identity{}, err
 	}
 	out, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if unsupported(err) {
+		return Identity{}, fmt.Errorf("%w: sts_endpoint answers, but does not know GetCallerIdentity: %w", ErrNoIdentityService, err)
+	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("ask STS whose credentials %s gives: %w", s, explain(s.kind, err))
 	}
@@ -68,6 +75,22 @@ func (s *Source) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, fmt.Errorf("ask STS whose credentials %s gives: the answer holds no ARN; is sts_endpoint really an STS?", s)
 	}
 	return id, nil
+}
+
+// unsupported tells the answer of a service that has no GetCallerIdentity. MinIO
+// says InvalidParameterValue, "Unsupported action GetCallerIdentity"; a plain S3
+// server refuses the method.
+func unsupported(err error) bool {
+	var api smithy.APIError
+	var answer *smithyhttp.ResponseError
+	switch {
+	case errors.As(err, &api) && (api.ErrorCode() == "InvalidAction" || strings.Contains(api.ErrorMessage(), "Unsupported action")):
+		return true
+	case errors.As(err, &answer):
+		return answer.HTTPStatusCode() == http.StatusMethodNotAllowed || answer.HTTPStatusCode() == http.StatusNotImplemented
+	default:
+		return false
+	}
 }
 
 // NodeRoleWarning explains a pod that runs as the node it is on, the usual sign

@@ -94,6 +94,27 @@ func TestIdentityFailures(t *testing.T) {
 	}
 }
 
+// TestIdentityUnsupported: a store's own STS without GetCallerIdentity is no
+// failure. The first answer is MinIO's, the second versitygw's.
+func TestIdentityUnsupported(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+	}{
+		{http.StatusBadRequest, `<?xml version="1.0" encoding="UTF-8"?><ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type></Type><Code>InvalidParameterValue</Code><Message>Unsupported action GetCallerIdentity</Message></Error><RequestId>18EAFBBD12B7C428</RequestId></ErrorResponse>`},
+		{http.StatusMethodNotAllowed, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>MethodNotAllowed</Code><Message>The specified method is not allowed against this resource.</Message></Error>`},
+	} {
+		server := identities(t, c.status, c.body)
+		s, err := awsid.Choose(t.Context(), awsid.Options{AccessKey: "AKIACONFIGURED000001", SecretKey: "s", STSEndpoint: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Identity(t.Context()); !errors.Is(err, awsid.ErrNoIdentityService) {
+			t.Errorf("%d: %v", c.status, err)
+		}
+	}
+}
+
 // recorder notes the hosts it is asked for and answers with a refusal, which
 // nobody asks twice for.
 type recorder struct{ hosts []string }

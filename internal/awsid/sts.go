@@ -82,6 +82,9 @@ func (o Options) identityService(s *Source) (*sts.Client, error) {
 	if options.BaseEndpoint == nil && !isAmazon(o.StoreEndpoint) {
 		return nil, nil //nolint:nilnil // nobody to ask
 	}
+	if s.region != "" {
+		options.Region = s.region
+	}
 	options.Credentials = s.cache
 	return sts.New(options), nil
 }

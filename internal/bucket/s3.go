@@ -96,6 +96,10 @@ func ChooseCredentials(ctx context.Context, cfg S3Config, deps Deps) (*awsid.Sou
 	if err != nil {
 		return nil, err
 	}
+	client, err := newSTSClient(cfg, tlsConfig, deps)
+	if err != nil {
+		return nil, err
+	}
 	source, err := awsid.Choose(ctx, awsid.Options{
 		AccessKey:     cfg.AccessKey,
 		SecretKey:     string(cfg.SecretKey),
@@ -105,7 +109,7 @@ func ChooseCredentials(ctx context.Context, cfg S3Config, deps Deps) (*awsid.Sou
 		StoreEndpoint: cfg.Endpoint,
 		UseSDK:        cfg.AWSSDKAuth,
 		Getenv:        deps.Getenv,
-		Client:        newSTSClient(cfg, tlsConfig, deps),
+		Client:        client,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("choose credentials for s3://%s: %w: %w", cfg.Bucket, ErrCredentials, err)

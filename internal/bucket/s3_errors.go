@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -26,11 +27,40 @@ func (s *s3Bucket) fail(ctx context.Context, action, key string, err error) *OpE
 	case errors.As(err, &resp):
 		e.Code, e.Status = resp.Code, resp.StatusCode
 		e.Kind, e.Err = s.classify(resp)
+		if errors.Is(e.Kind, ErrDenied) {
+			s.namePermission(e, resp.Message)
+		}
 	default:
 		e.Kind = ErrUnavailable
 		e.Err = explainNetwork(err, s.cfg)
 	}
 	return e
+}
+
+// deniedAction is the part of AWS's denials that names the missing permission.
+var deniedAction = regexp.MustCompile(`not authorized to perform: (s3:[A-Za-z]+)`)
+
+// namePermission makes the action of a denial the permission that is missing,
+// as far as it can be told: the store's own word, or what the request needs.
+func (s *s3Bucket) namePermission(e *OpError, message string) {
+	m := deniedAction.FindStringSubmatch(message)
+	switch {
+	case m != nil:
+		e.Action = m[1]
+	case e.Action == "s3:HeadObject":
+		e.Action = "s3:GetObject" // there is no permission of the other name
+	case e.Action == "s3:PutObject" && s.sendsACL():
+		e.Err = fmt.Errorf("allow s3:PutObject and, for the X-Amz-Acl of put_user_metadata, s3:PutObjectAcl: %w", e.Err)
+	}
+}
+
+func (s *s3Bucket) sendsACL() bool {
+	for name := range s.cfg.UserMetadata {
+		if strings.EqualFold(name, "X-Amz-Acl") {
+			return true
+		}
+	}
+	return false
 }
 
 // classify maps the store's answer to a sentinel and an explanation.

@@ -75,7 +75,7 @@ func (i *introduction) log(id awsid.Identity, err error) bool {
 	logger := i.deps.Logger.With("credentials", i.source.String())
 	switch {
 	case errors.Is(err, awsid.ErrNoIdentityService):
-		logger.Info("the store has no identity service: whose the credentials are is not known")
+		logger.Info("the store has no identity service: whose the credentials are is not known", "reason", err)
 		return true
 	case err != nil:
 		logger.Warn("cannot learn whose the credentials are", "error", err)

@@ -2,11 +2,16 @@ package bucket_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,4 +152,41 @@ func waitFor(t *testing.T, ok func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatal("waited in vain")
+}
+
+// TestSTSTrustsTheBundle: AWS_CA_BUNDLE says whom STS's certificate may come
+// from, and a bundle that cannot be read is said at once.
+func TestSTSTrustsTheBundle(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:user/u</Arn><UserId>A</UserId><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are meant
+	t.Cleanup(server.Close)
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(bundle string) error {
+		env := map[string]string{"AWS_ENDPOINT_URL_STS": server.URL, "AWS_CA_BUNDLE": bundle}
+		cfg := bucket.S3Config{Bucket: "fleet", Endpoint: "s3.us-east-1.amazonaws.com", Region: "us-east-1", AccessKey: "a", SecretKey: "b"}
+		source, err := bucket.ChooseCredentials(t.Context(), cfg, bucket.Deps{Getenv: func(k string) string { return env[k] }})
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err = source.Identity(ctx)
+		return err
+	}
+	if err := ask(authority); err != nil {
+		t.Errorf("with the authority's bundle: %v", err)
+	}
+	if err := ask(""); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("without a bundle: %v", err)
+	}
+	for _, file := range []string{"/nowhere/bundle.pem", "s3_identity_test.go"} {
+		if err := ask(file); err == nil || !strings.Contains(err.Error(), "AWS_CA_BUNDLE") {
+			t.Errorf("bundle %s: %v", file, err)
+		}
+	}
 }

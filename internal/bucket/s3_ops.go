@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -186,6 +187,13 @@ func (s *s3Bucket) Delete(ctx context.Context, key string) error {
 func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Object) error) error {
 	if err := validatePrefix(prefix); err != nil {
 		return s.invalid("ListBucket", prefix, err)
+	}
+	if after != "" && !strings.HasPrefix(after, prefix) {
+		// Stores differ in what they make of a start outside the prefix.
+		if after > prefix {
+			return ctx.Err() // it lies behind all that begins with the prefix
+		}
+		after = ""
 	}
 	tries := s.attempts()
 	for {

@@ -96,12 +96,33 @@ func proxyFrom(getenv func(string) string) func(*url.URL) (*url.URL, error) {
 }
 
 // newSTSClient asks STS. The bucket's TLS settings are for the bucket's own
-// server: they hold for STS only where sts_endpoint points there too.
-func newSTSClient(cfg S3Config, tlsConfig *tls.Config, deps Deps) *http.Client {
+// server: they hold for STS only where sts_endpoint points there too. For AWS's
+// own STS, AWS_CA_BUNDLE says whom to trust, as in AWS's tools.
+func newSTSClient(cfg S3Config, tlsConfig *tls.Config, deps Deps) (*http.Client, error) {
 	if cfg.STSEndpoint == "" {
 		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		if bundle := deps.Getenv("AWS_CA_BUNDLE"); bundle != "" {
+			var err error
+			if tlsConfig.RootCAs, err = readCAs("AWS_CA_BUNDLE", bundle); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return &http.Client{Transport: newHTTPTransport(cfg.HTTP, tlsConfig.Clone(), deps.Getenv), Timeout: credentialsTimeout}
+	return &http.Client{Transport: newHTTPTransport(cfg.HTTP, tlsConfig.Clone(), deps.Getenv), Timeout: credentialsTimeout}, nil
+}
+
+// readCAs reads the certificates of the authorities in a file, which setting
+// names.
+func readCAs(setting, file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", setting, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s %s holds no PEM certificate", setting, file)
+	}
+	return pool, nil
 }
 
 func newTLSConfig(c HTTPConfig) (*tls.Config, error) {
@@ -111,13 +132,9 @@ func newTLSConfig(c HTTPConfig) (*tls.Config, error) {
 		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator's explicit choice, warned about
 	}
 	if c.TLS.CAFile != "" {
-		pem, err := os.ReadFile(c.TLS.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read http_config.tls_config.ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("http_config.tls_config.ca_file %s holds no PEM certificate", c.TLS.CAFile)
+		var err error
+		if t.RootCAs, err = readCAs("http_config.tls_config.ca_file", c.TLS.CAFile); err != nil {
+			return nil, err
 		}
 	}
 	if c.TLS.CertFile != "" {

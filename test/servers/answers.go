@@ -48,7 +48,7 @@ func (e awsError) writeS3(w http.ResponseWriter) {
 func (e awsError) s3Body() string {
 	body, err := xml.Marshal(struct {
 		XMLName                  xml.Name `xml:"Error"`
-		Code, Message, RequestId string //nolint:revive // the element's name
+		Code, Message, RequestId string   //nolint:revive // the element's name
 	}{Code: e.Code, Message: e.Message, RequestId: gateRequest})
 	if err != nil {
 		panic("servers: " + err.Error())

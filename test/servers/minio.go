@@ -226,4 +226,3 @@ func findMinIO(t testing.TB) string {
 	}
 	return path
 }
-
