@@ -148,7 +148,7 @@ func TestSources(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	for _, text := range []string{
 		"", "hello", `level=info msg="pushed" cluster=prod hours=3`, "prometheus: query range: bad_data: parse error",
-		"2026-11-22 12:00:00 INFO started", "panic: runtime error: index out of range [3] with length 3",
+		"2026-11-22 12:00:00 INFO started", "ssh: permission denied (publickey)", "decode: unexpected EOF", "upstream answered 404 Not Found", "panic: runtime error: index out of range [3] with length 3",
 	} {
 		if d, ok := diagnose.Explain(diagnose.Facts{Text: text}); ok {
 			t.Errorf("%q is explained as %s", text, d.ID)

@@ -90,6 +90,18 @@ func TestNames(t *testing.T) {
 			[]string{"lacks storage.objects.delete", "gs://fleet-costs --member=serviceAccount:cost-agent@prod-0.iam.gserviceaccount.com"},
 		},
 		{
+			"Azure's account and container",
+			"azure:ListBlobs on fleetcosts/costs/v1/: store unavailable: the container does not exist: create it, or correct config.container: ContainerNotFound: The specified container does not exist. (request 1a9db850)",
+			diagnose.Names{},
+			[]string{"--account-name fleetcosts --name costs", "Request: 1a9db850"},
+		},
+		{
+			"a container without its account",
+			"azure:ListBlobs on costs/v1/: store unavailable: ContainerNotFound: The specified container does not exist.",
+			diagnose.Names{Bucket: "costs"},
+			[]string{"--account-name <storage-account> --name costs"},
+		},
+		{
 			"a certificate's name",
 			`Get "https://minio:9000/": tls: failed to verify certificate: x509: certificate is valid for minio.example.com, not minio`,
 			diagnose.Names{},

@@ -147,6 +147,7 @@ func (r *reading) readNames(with Names) {
 	set("session", r.caller.session())
 	set("kms-key-arn", key.text, with.KMSKeyARN)
 	set("bucket", with.Bucket)
+	set("container", with.Bucket)
 	set("key", with.Key)
 	set("region", resource.region, with.Region, n["service-region"], key.region)
 	set("wanted-region", n["service-region"])
@@ -165,6 +166,10 @@ func (r *reading) readNames(with Names) {
 	set("issuer-host", strings.TrimPrefix(n["oidc-issuer"], "https://"))
 	set("action", r.denied, r.tried)
 	set("tried", r.tried, r.denied)
+	if host := n["host"]; host != "" && !strings.Contains(host, ":") {
+		set("host-port", host+":443")
+	}
+	set("host-port", n["host"])
 	prefix := strings.Trim(with.Prefix, "/")
 	if prefix != "" {
 		prefix += "/"

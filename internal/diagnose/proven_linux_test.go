@@ -5,9 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -23,7 +25,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/signer"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/fleetcost/fleetcost/internal/awsid"
 	"github.com/fleetcost/fleetcost/internal/bucket"
@@ -58,6 +61,7 @@ func (p *prover) want(t *testing.T, id string, err error) {
 func TestProven(t *testing.T) {
 	p := &prover{rows: map[string]bool{}}
 	t.Run("versitygw", p.versitygw)
+	t.Run("requests", p.requests)
 	t.Run("network", p.network)
 	t.Run("TLS", p.tls)
 	t.Run("credentials", p.credentials)
@@ -139,8 +143,6 @@ func (p *prover) versitygw(t *testing.T) {
 	p.want(t, "s3-signature-mismatch", list(ctx, edit(v.SecretKey(), "wrong")))
 	p.want(t, "s3-invalid-access-key", list(ctx, edit(v.AccessKey(), "nobody")))
 	p.want(t, "s3-wrong-region", list(ctx, edit(v.Region(), "eu-west-3")))
-	v.Admin("create-bucket", "--owner", v.AccessKey(), "--bucket", "enforced", "--object-ownership", "BucketOwnerEnforced")
-	p.want(t, "s3-acl-not-supported", setACL(t, v, "enforced"))
 
 	stranger := open(t, strings.NewReplacer(v.AccessKey(), "stranger", v.SecretKey(), "stranger-secret").Replace(v.ConfigYAML("fleet")))
 	p.want(t, "s3-list-denied", list(ctx, stranger))
@@ -154,26 +156,79 @@ func (p *prover) versitygw(t *testing.T) {
 	p.want(t, "s3-get-denied", err)
 }
 
-// setACL gives a bucket an ACL, which our own client never does; versitygw
-// refuses it there, and ignores the header of objects.
-func setACL(t *testing.T, v *servers.VersityGW, name string) error {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, v.URL()+"/"+name+"?acl=", nil)
+// raw sends signed requests that our own client never makes.
+type raw struct {
+	t  *testing.T
+	v  *servers.VersityGW
+	at time.Time // of the signature
+}
+
+// do returns what the server answers. A status of 300 and more is an error with
+// the body in it.
+func (r raw) do(method, path, body string, header ...string) (string, error) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.v.URL()+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(body))
+	req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	keys := aws.Credentials{AccessKeyID: r.v.AccessKey(), SecretAccessKey: r.v.SecretKey()}
+	if err := v4.NewSigner().SignHTTP(r.t.Context(), keys, req, req.Header.Get("X-Amz-Content-Sha256"), "s3", r.v.Region(), r.at); err != nil {
+		r.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 300 {
+		err = fmt.Errorf("%s", answer)
+	}
+	return string(answer), err
+}
+
+// requests are failures that only a client with faults of its own gets.
+func (p *prover) requests(t *testing.T) {
+	v := servers.StartVersityGW(t)
+	v.CreateBucket("fleet")
+	v.Admin("create-bucket", "--owner", v.AccessKey(), "--bucket", "enforced", "--object-ownership", "BucketOwnerEnforced")
+	fails := func(id string, r raw, method, path, body string, header ...string) {
+		t.Helper()
+		_, err := r.do(method, path, body, header...)
+		p.want(t, id, err)
+	}
+	now := raw{t, v, time.Now()}
+	fails("clock-skew", raw{t, v, time.Now().Add(-time.Hour)}, http.MethodGet, "/fleet", "")
+	fails("s3-bad-digest", now, http.MethodPut, "/fleet/k", "x", "Content-MD5", "rL0Y20zC+Fzt72VPzMSk2A==")
+	fails("s3-bad-digest", now, http.MethodPut, "/fleet/k", "x", "X-Amz-Content-Sha256", strings.Repeat("0", 64))
+	fails("s3-bucket-name-invalid", now, http.MethodPut, "/No_Bucket", "")
+	// versitygw refuses ACLs of buckets, and ignores those of objects.
+	fails("s3-acl-not-supported", now, http.MethodPut, "/enforced?acl=", "", "X-Amz-Acl", "public-read")
+	fails("s3-acl-invalid", now, http.MethodPut, "/fleet?acl=", "", "X-Amz-Acl", "fake-acl")
+
+	const complete = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>%s</ETag></Part><Part><PartNumber>2</PartNumber><ETag>%s</ETag></Part></CompleteMultipartUpload>`
+	const md5a, md5b = "0cc175b9c0f1b6a831c399e269772661", "92eb5ffee6ae2fec3ad71c777531578f"
+	answer, err := now.do(http.MethodPost, "/fleet/m?uploads=", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Amz-Acl", "public-read")
-	req.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-	res, err := http.DefaultClient.Do(signer.SignV4(*req, v.AccessKey(), v.SecretKey(), "", v.Region()))
-	if err != nil {
-		return err
+	_, rest, _ := strings.Cut(answer, "<UploadId>")
+	id, _, _ := strings.Cut(rest, "<")
+	for n, body := range []string{"a", "b"} {
+		if _, err := now.do(http.MethodPut, fmt.Sprintf("/fleet/m?partNumber=%d&uploadId=%s", n+1, id), body); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode >= 300 {
-		err = fmt.Errorf("s3:PutBucketAcl on %s: %s", name, body)
+	fails("s3-part-too-small", now, http.MethodPost, "/fleet/m?uploadId="+id, fmt.Sprintf(complete, md5a, md5b))
+	if _, err := now.do(http.MethodDelete, "/fleet/m?uploadId="+id, ""); err != nil {
+		t.Fatal(err)
 	}
-	return err
+	fails("s3-upload-gone", now, http.MethodPost, "/fleet/m?uploadId="+id, fmt.Sprintf(complete, md5a, md5b))
 }
 
 const noRetry = "  bucket: fleet\n  region: us-east-1\n  access_key: a\n  secret_key: b\n  max_retries: 1\n  bucket_lookup_type: path\n"

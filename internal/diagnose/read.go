@@ -54,7 +54,7 @@ var (
 	}
 	statusForms = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)status ?code"?[:=]? ?"?(\d{3})\b`),
-		regexp.MustCompile(`HTTP/[0-9.]+ (\d{3})\b`),
+		regexp.MustCompile(`HTTP(?:/[0-9.]+)? (\d{3})\b`),
 		regexp.MustCompile(`googleapi: (?:got HTTP response code|Error) (\d{3})\b`),
 		regexp.MustCompile(`RESPONSE (\d{3})\b`),
 		regexp.MustCompile(`\b([345]\d\d) (?:Forbidden|Not Found|Bad Request|Unauthorized|Precondition Failed|Conflict|Service Unavailable|Moved Permanently|Internal Server Error)`),
@@ -66,7 +66,7 @@ var (
 	}
 	sdkOperation = regexp.MustCompile(`operation error ([A-Za-z0-9 ]+): ([A-Za-z0-9]+)`)
 	cliOperation = regexp.MustCompile(`when calling the ([A-Za-z0-9]+) operation`)
-	ourOperation = regexp.MustCompile(`\b(s3|gcs|azure|filesystem|sts|athena|glue|kms):([A-Z][A-Za-z]+) on ([^\s:"]+)`)
+	ourOperation = regexp.MustCompile(`\b(s3|gcs|azure|filesystem|sts|athena|glue|kms):([A-Za-z.]+) on ([^\s:"]+)`)
 	deniedAction = regexp.MustCompile(`(?i:not authorized to perform|no permission to perform):? ?"?([a-z0-9-]+:[A-Za-z]+)`)
 	onResource   = regexp.MustCompile(`(?i:on (?:the )?resource):? ?"?(arn:[^\s"',;]+)`)
 )
@@ -80,11 +80,7 @@ func (r *reading) readOperation(f Facts) {
 	}
 	if m := lastMatch(ourOperation, r.text); m != nil && m[3] != "resource" && m[3] != "the" {
 		r.tried = cmp.Or(r.tried, m[1]+":"+m[2])
-		at, key, _ := strings.Cut(m[3], "/")
-		if m[1] == "filesystem" {
-			at, key = m[3], ""
-		}
-		r.names["bucket"], r.names["key"] = at, key
+		r.readPlace(m[1], m[3], f.With)
 	}
 	r.tried = iamAction(cmp.Or(f.Action, r.tried))
 	if m := lastMatch(deniedAction, r.text); m != nil {
@@ -92,6 +88,22 @@ func (r *reading) readOperation(f Facts) {
 	}
 	service, _, _ := strings.Cut(r.tried, ":")
 	r.service = strings.ToLower(cmp.Or(f.Service, service))
+}
+
+// readPlace takes bucket and key from how internal/bucket names an object.
+func (r *reading) readPlace(service, place string, with Names) {
+	at, key, _ := strings.Cut(place, "/")
+	switch {
+	case service == "filesystem":
+		at, key = place, ""
+	case service == "azure" && at != with.Bucket: // account/container/key
+		r.names["storage-account"] = at
+		at, key, _ = strings.Cut(key, "/")
+	}
+	r.names["bucket"], r.names["key"] = at, key
+	if service == "azure" {
+		r.names["container"] = at
+	}
 }
 
 // operations whose IAM action has another name.

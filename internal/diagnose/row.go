@@ -54,7 +54,7 @@ const (
 
 // denied are the codes by which services say no without a reason. Where a more
 // telling code stands beside it, that one counts.
-const denied = "AccessDenied|AccessDeniedException|AuthorizationFailed"
+const denied = "AccessDenied|AccessDeniedException|Forbidden"
 
 // reason is more than any pattern can ask for.
 const reason = 1 << 20

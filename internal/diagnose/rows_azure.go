@@ -15,7 +15,7 @@ func azureRows() []row {
 			Basis: Memory,
 			Match: []pattern{{code: "AuthenticationFailed|InvalidAuthenticationInfo|NoAuthenticationInformation"}, {text: "server failed to authenticate the request"}},
 			Examples: []string{
-				"azure:Put on costs/v1/x: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 403: 403 Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.\nERROR CODE: AuthenticationFailed",
+				"azure:PutBlob on fleetcosts/costs/v1/x: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 403: 403 Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.\nERROR CODE: AuthenticationFailed",
 			},
 		},
 		{
@@ -29,7 +29,7 @@ func azureRows() []row {
 			},
 			Basis: Recorded, Source: "github.com/Azure/azure-storage-blob-go/issues/183, github.com/Azure/kusto-copy/issues/79",
 			Match:    []pattern{{code: "AuthorizationPermissionMismatch|InsufficientAccountPermissions"}, {text: "not authorized to perform this operation using this permission"}, {status: 403, service: "azure"}},
-			Examples: []string{"azure:Put on costs/v1/x: access denied: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 403: 403 This request is not authorized to perform this operation using this permission.\nERROR CODE: AuthorizationPermissionMismatch"},
+			Examples: []string{"azure:PutBlob on fleetcosts/costs/v1/x: access denied: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 403: 403 This request is not authorized to perform this operation using this permission.\nERROR CODE: AuthorizationPermissionMismatch"},
 		},
 		{
 			ID:    "azure-network-rules",
@@ -56,7 +56,7 @@ func azureRows() []row {
 			Basis: Memory,
 			Match: []pattern{{code: "ContainerNotFound|ContainerBeingDeleted"}, {text: "specified container does not exist"}},
 			Examples: []string{
-				"azure:List on costs/v1/: GET https://fleetcosts.blob.core.windows.net/costs\nRESPONSE 404: 404 The specified container does not exist.\nERROR CODE: ContainerNotFound",
+				"azure:ListBlobs on fleetcosts/costs/v1/: GET https://fleetcosts.blob.core.windows.net/costs\nRESPONSE 404: 404 The specified container does not exist.\nERROR CODE: ContainerNotFound",
 			},
 		},
 		{
@@ -68,7 +68,7 @@ func azureRows() []row {
 			Basis:    Memory,
 			Match:    []pattern{{code: "ConditionNotMet|BlobAlreadyExists|TargetConditionNotMet"}, {status: 412, service: "azure"}},
 			Examples: []string{
-				"azure:Put on costs/v1/x: precondition failed: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 412: 412 The condition specified using HTTP conditional header(s) is not met.\nERROR CODE: ConditionNotMet",
+				"azure:PutBlob on fleetcosts/costs/v1/x: precondition failed: PUT https://fleetcosts.blob.core.windows.net/costs/v1/x\nRESPONSE 412: 412 The condition specified using HTTP conditional header(s) is not met.\nERROR CODE: ConditionNotMet",
 				"RESPONSE 409: 409 The specified blob already exists.\nERROR CODE: BlobAlreadyExists",
 			},
 		},
@@ -83,7 +83,7 @@ func azureRows() []row {
 				yaml("on the pod's template", "labels:\n  azure.workload.identity/use: \"true\""),
 			},
 			Basis: Recorded, Source: "Azure's Go SDK, azidentity",
-			Match:    []pattern{{text: "defaultazurecredential"}, {text: "missing environment variable azure_"}},
+			Match:    []pattern{{text: "defaultazurecredential"}, {text: "missing environment variable azure_"}, {text: "managed identity timed out"}},
 			Examples: []string{"DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing environment variable AZURE_TENANT_ID\n\tWorkloadIdentityCredential: no client ID specified. Check pod configuration or set ClientID in the options\n\tManagedIdentityCredential: managed identity timed out"},
 		},
 		{
@@ -137,6 +137,7 @@ func azureRows() []row {
 			Fix:   "Use workload identity; or assign the managed identity to the node pool's scale set.",
 			Basis: Memory,
 			Match: []pattern{
+				{text: "169.254.169.254&timeout", service: "azure"}, {text: "169.254.169.254&deadline exceeded", service: "azure"},
 				{text: "managedidentitycredential&identity not found"}, {text: "no default identity is assigned"}, {text: "requested identity isn't assigned"}, {text: "requested identity has not been assigned"},
 				{text: "managedidentitycredential authentication failed"},
 			},
@@ -194,7 +195,7 @@ func azureRows() []row {
 			Cause:    "The account's or the blob's request limits are reached.",
 			Fix:      "Usually nothing: the program waits and tries again. If it lasts, push less often (--push-interval).",
 			Basis:    Memory,
-			Match:    []pattern{{code: "ServerBusy|OperationTimedOut"}, {status: 503, service: "azure"}, {status: 429, service: "azure"}},
+			Match:    []pattern{{code: "ServerBusy|OperationTimedOut"}, {status: 429, service: "azure"}},
 			Examples: []string{"RESPONSE 503: 503 The server is busy.\nERROR CODE: ServerBusy"},
 		},
 		{
@@ -215,6 +216,55 @@ func azureRows() []row {
 			Basis:    Memory,
 			Match:    []pattern{{code: "BlobImmutableDueToPolicy|BlobImmutableDueToLegalHold"}},
 			Examples: []string{"RESPONSE 409: 409 This operation is not permitted as the blob is immutable due to a policy.\nERROR CODE: BlobImmutableDueToPolicy"},
+		},
+		{
+			ID:       "azure-sas-permission",
+			Title:    "The shared access signature lacks a permission",
+			Cause:    "The connection string holds a signature that does not allow this operation.",
+			Fix:      "Make a signature with read, create, write, delete and list on the container; or use workload identity, which does not expire.",
+			Snippets: []Snippet{command("make one", "az storage container generate-sas --account-name {{storage-account}} --name {{container}} --permissions rcwdl --expiry {{expiry}} --https-only")},
+			Basis:    Memory,
+			Match:    []pattern{{text: "shared access signature lacks a permission"}},
+			Examples: []string{`azure:PutBlob on fleetcosts/costs/v1/x: access denied: the shared access signature lacks a permission: it needs read, create, write, delete and list: AuthorizationPermissionMismatch: This request is not authorized to perform this operation using this permission. (request 1a9db850-b01e-0036)`},
+		},
+		{
+			ID:       "azure-lease",
+			Title:    "Somebody holds a lease on the blob",
+			Cause:    "A leased blob is written only by whoever holds the lease; fleetcost takes none.",
+			Fix:      "End the lease, and find out who takes it (a backup, an explorer).",
+			Snippets: []Snippet{command("end it", "az storage blob lease break --account-name {{storage-account}} --container-name {{container}} --blob-name {{key}}")},
+			Basis:    Memory,
+			Match:    []pattern{{code: "LeaseIdMissing|LeaseIdMismatchWithBlobOperation"}},
+			Examples: []string{`azure:PutBlob on fleetcosts/costs/v1/x: access denied: somebody holds a lease on the blob: end it: LeaseIdMissing: There is currently a lease on the blob and no lease ID was specified in the request. (request 1a9db850-b01e-0036)`},
+		},
+		{
+			ID:       "azure-credentials-by-halves",
+			Title:    "Azure credentials are set by halves",
+			Cause:    "A secret, a certificate or a token file is there without the tenant and the client id that belong to it.",
+			Fix:      "Set AZURE_TENANT_ID and AZURE_CLIENT_ID too, or none of them to use a managed identity.",
+			Basis:    Memory,
+			Match:    []pattern{{text: "is set without azure_tenant_id"}},
+			Examples: []string{`choose credentials: credentials: AZURE_CLIENT_SECRET is set without AZURE_TENANT_ID and AZURE_CLIENT_ID: set all three, or none to use a managed identity`},
+		},
+		{
+			ID:       "azure-no-such-blob",
+			Title:    "The blob is not there",
+			Cause:    "The container has no blob of this name. For status.json and daily objects of a new cluster that is normal.",
+			Fix:      "Nothing, unless something should be there: then look whether a lifecycle rule deletes blobs.",
+			Harmless: true,
+			Basis:    Memory,
+			Match:    []pattern{{code: "BlobNotFound"}},
+			Examples: []string{"RESPONSE 404: 404 The specified blob does not exist.\nERROR CODE: BlobNotFound"},
+		},
+		{
+			ID:       "azure-internal-error",
+			general:  true,
+			Title:    "Azure Blob Storage has trouble of its own",
+			Cause:    "The store answered with a fault of its own.",
+			Fix:      "The program tries again; what could not be sent stays in the spool.",
+			Basis:    Memory,
+			Match:    []pattern{{code: "InternalError", service: "azure"}, {status: 500, service: "azure"}, {status: 502, service: "azure"}, {status: 503, service: "azure"}, {status: 504, service: "azure"}},
+			Examples: []string{`azure:PutBlob on fleetcosts/costs/v1/x: store unavailable: after 4 attempts: HTTP 502`, `azure:PutBlob on fleetcosts/costs/v1/x: store unavailable: InternalError: The server encountered an internal error. (request 1a9db850-b01e-0036)`},
 		},
 	}
 }

@@ -37,7 +37,10 @@ func filesystemRows() []row {
 				yaml("in the pod's spec", "securityContext:\n  runAsUser: 65532\n  runAsGroup: 65532\n  fsGroup: 65532"),
 			},
 			Basis: Memory,
-			Match: []pattern{{text: "permission denied"}, {text: "operation not permitted"}},
+			Match: []pattern{
+				{text: ": permission denied", service: "filesystem"}, {text: ": operation not permitted", service: "filesystem"},
+				{text: "open /&: permission denied"}, {text: "mkdir /&: permission denied"}, {text: "rename /&: permission denied"}, {text: "write /&: permission denied"},
+			},
 			Examples: []string{
 				`filesystem:Put on /var/lib/bucket/v1/x: access denied: check owner and mode of the directory for this process's user: open /var/lib/bucket/.fleetcost/tmp: permission denied`,
 			},

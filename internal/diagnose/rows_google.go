@@ -14,7 +14,7 @@ func googleRows() []row {
 			},
 			Basis: Recorded, Source: "github.com/particuleio/terraform-kubernetes-addons/pull/2190",
 			Match:    []pattern{{text: "does not have storage.objects."}, {text: "permission 'storage.objects.&denied on resource"}, {code: denied, service: "gcs"}, {status: 403, service: "gcs"}},
-			Examples: []string{`gcs:Insert on fleet-costs/v1/x: access denied: googleapi: Error 403: cost-agent@prod-0.iam.gserviceaccount.com does not have storage.objects.create access to the Google Cloud Storage object. Permission 'storage.objects.create' denied on resource (or it may not exist)., forbidden`},
+			Examples: []string{`gcs:storage.objects.create on fleet-costs/v1/x: access denied: HTTP 403: forbidden: cost-agent@prod-0.iam.gserviceaccount.com does not have storage.objects.create access to the Google Cloud Storage object. Permission 'storage.objects.create' denied on resource (or it may not exist).`, `googleapi: Error 403: cost-agent@prod-0.iam.gserviceaccount.com does not have storage.objects.delete access to the Google Cloud Storage object. Permission 'storage.objects.delete' denied on resource (or it may not exist)., forbidden`},
 		},
 		{
 			ID:    "gcs-bucket-denied",
@@ -39,7 +39,7 @@ func googleRows() []row {
 			Basis: Memory,
 			Match: []pattern{{text: "storage: bucket doesn't exist"}, {text: "googleapi: error 404&bucket does not exist"}, {text: "googleapi: error 404&bucket&not found"}, {text: "specified bucket does not exist", service: "gcs"}, {text: "the bucket does not exist: create it", service: "gcs"}},
 			Examples: []string{
-				`gcs:List on fleet-costs/v1/: googleapi: Error 404: The specified bucket does not exist., notFound`, `storage: bucket doesn't exist`,
+				`gcs:storage.objects.list on fleet-costs/v1/: store unavailable: the bucket does not exist: create it, or correct config.bucket: HTTP 404: notFound: The specified bucket does not exist.`, `googleapi: Error 404: The specified bucket does not exist., notFound`, `storage: bucket doesn't exist`,
 			},
 		},
 		{
@@ -50,7 +50,7 @@ func googleRows() []row {
 			Harmless: true,
 			Basis:    Memory,
 			Match:    []pattern{{text: "conditionnotmet", service: "gcs"}, {text: "googleapi: error 412"}, {status: 412, service: "gcs"}},
-			Examples: []string{`gcs:Insert on fleet-costs/v1/x: precondition failed: googleapi: Error 412: At least one of the pre-conditions you specified did not hold., conditionNotMet`},
+			Examples: []string{`gcs:storage.objects.create on fleet-costs/v1/x: precondition failed: HTTP 412: conditionNotMet: At least one of the pre-conditions you specified did not hold.`},
 		},
 		{
 			ID:    "gcs-no-credentials",
@@ -61,7 +61,7 @@ func googleRows() []row {
 				command("Workload Identity", "kubectl -n {{namespace}} annotate serviceaccount {{service-account}} iam.gke.io/gcp-service-account={{google-account}}"),
 			},
 			Basis: Recorded, Source: "Google's Go libraries (cloud.google.com/go/auth)",
-			Match:    []pattern{{text: "could not find default credentials"}},
+			Match:    []pattern{{text: "could not find default credentials"}, {text: "it knows no service account: give the machine one"}},
 			Examples: []string{`credentials: could not find default credentials. See https://cloud.google.com/docs/authentication/external/set-up-adc for more information`},
 		},
 		{
@@ -97,7 +97,7 @@ func googleRows() []row {
 			Cause: "The request carried no valid credentials: an expired or revoked token, or none at all.",
 			Fix:   "Check which credentials the log names at start; make a new key, or use Workload Identity.",
 			Basis: Recorded, Source: "github.com/grafana/loki/issues/932",
-			Match:    []pattern{{text: "googleapi: error 401"}, {text: "anonymous caller does not have storage."}, {text: "anonymous caller does not have storage.objects."}},
+			Match:    []pattern{{text: "googleapi: error 401"}, {status: 401, service: "gcs"}, {text: "anonymous caller does not have storage."}, {text: "anonymous caller does not have storage.objects."}},
 			Examples: []string{`googleapi: Error 401: Invalid Credentials, authError`, `googleapi: Error 401: Anonymous caller does not have storage.objects.list access to the Google Cloud Storage bucket. Permission 'storage.objects.list' denied on resource (or it may not exist)., required`},
 		},
 		{
@@ -129,6 +129,45 @@ func googleRows() []row {
 			Basis:    Memory,
 			Match:    []pattern{{text: "ratelimitexceeded"}, {text: "googleapi: error 429"}, {status: 429, service: "gcs"}},
 			Examples: []string{`googleapi: Error 429: The object fleet-costs/v1/x exceeded the rate limit for object mutation operations (create, update, and delete)., rateLimitExceeded`},
+		},
+		{
+			ID:    "gcs-metadata",
+			Title: "Google's metadata server does not answer",
+			Cause: "No credentials are configured, so the metadata server was asked, and it does not answer: this is not Google Cloud, a network policy of the pod keeps it away (metadata.google.internal, 169.254.169.254), or something else answers in its place.",
+			Fix:   "Off Google Cloud, put the key's JSON into config.service_account or set GOOGLE_APPLICATION_CREDENTIALS. In GKE, let the pod reach 169.254.169.254 and, with Workload Identity, 169.254.169.252.",
+			Basis: Memory,
+			Match: []pattern{
+				{text: "metadata.google.internal"}, {text: "its answer holds no token: is it really the metadata server"}, {text: "get credentials from the metadata server"},
+				{text: "169.254.169.254&timeout", service: "gcs"}, {text: "169.254.169.254&deadline exceeded", service: "gcs"},
+				{text: "169.254.169.254&no route", service: "gcs"}, {text: "169.254.169.254&refused", service: "gcs"},
+			},
+			Examples: []string{
+				`gcs:storage.objects.list on fleet-costs/v1/: credentials: get credentials from the metadata server (no other source is configured): Get "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token": dial tcp 169.254.169.254:80: i/o timeout`,
+			},
+		},
+		{
+			ID:    "gcs-bad-key",
+			Title: "The service account's key is not a whole one",
+			Cause: "config.service_account, or the file that GOOGLE_APPLICATION_CREDENTIALS names, is not the JSON that Google made: only its private key, a path in place of the content, or broken indentation in YAML.",
+			Fix:   "Take the whole JSON file. In YAML write it as a block (service_account: |) and indent each line.",
+			Basis: Memory,
+			Match: []pattern{
+				{text: "is not the json of a google credentials file"}, {text: "has no client_email: take the whole json"}, {text: "has no private_key in pem form"},
+				{text: "private key should be a pem or plain pkcs1 or pkcs8"},
+			},
+			Examples: []string{
+				`config.service_account: has no private_key in PEM form: take the whole JSON file of the service account's key`,
+			},
+		},
+		{
+			ID:       "gcs-internal-error",
+			general:  true,
+			Title:    "Google Cloud Storage has trouble of its own",
+			Cause:    "The store answered with a fault of its own (500, 502, 503, 504).",
+			Fix:      "The program tries again; what could not be sent stays in the spool.",
+			Basis:    Memory,
+			Match:    []pattern{{status: 500, service: "gcs"}, {status: 502, service: "gcs"}, {status: 503, service: "gcs"}, {status: 504, service: "gcs"}, {text: "backenderror", service: "gcs"}},
+			Examples: []string{`gcs:storage.objects.create on fleet-costs/v1/x: store unavailable: after 4 attempts: HTTP 503: backendError: Backend Error`},
 		},
 	}
 }

@@ -203,6 +203,17 @@ func identityRows() []row {
 			Examples: []string{`api error AccessDenied: User: arn:aws:sts::111122223333:assumed-role/cost-agent/eks-prod-agent-1 is not authorized to perform: sts:TagSession on resource: arn:aws:iam::444455556666:role/CostReader`},
 		},
 		{
+			ID:    "sts-throttled",
+			Title: "AWS STS asks to slow down",
+			Cause: "Too many calls to STS from this account and region at once: many pods that start together, or somebody else's.",
+			Fix:   "Usually nothing: the program tries again, and keeps a session until shortly before its end.",
+			Basis: Memory,
+			Match: []pattern{{code: "Throttling|ThrottlingException|RequestLimitExceeded", action: "sts:*"}, {text: "rate exceeded", action: "sts:*"}},
+			Examples: []string{
+				`operation error STS: AssumeRoleWithWebIdentity, exceeded maximum number of attempts, 3, https response error StatusCode: 400, RequestID: 11111111-2222, api error Throttling: Rate exceeded`,
+			},
+		},
+		{
 			ID:       "imds-no-role",
 			general:  true,
 			Title:    "The pod has no AWS credentials, and the machine has no role",
@@ -373,7 +384,7 @@ func podIdentityRows() []row {
 			Basis: Recorded, Source: "github.com/awslabs/aws-orbit-workbench/issues/771",
 			Match: []pattern{
 				{code: "ExpiredTokenException", action: "sts:AssumeRoleWithWebIdentity"}, {text: "token expired: current date/time"},
-				{code: "ExpiredTokenException", text: "token expired"}, {text: "get credentials from web identity&token is expired"},
+				{code: "ExpiredTokenException", text: "token expired"}, {text: "token is expired", action: "sts:AssumeRoleWithWebIdentity"},
 			},
 			Examples: []string{`An error occurred (ExpiredTokenException) when calling the AssumeRoleWithWebIdentity operation: Token expired: current date/time 1626271164 must be before the expiration date/time1626191469`},
 		},

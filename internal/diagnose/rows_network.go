@@ -90,7 +90,7 @@ func connectionRows() []row {
 			Cause:   "The other side, or a firewall or proxy on the way, closed the connection in the middle. A TLS port that is spoken to in plain HTTP does the same.",
 			Fix:     "It is tried again. If it is so each time: remove insecure: true for a TLS port, look for a proxy or an idle timeout on the way.",
 			Basis:   Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net package",
-			Match:    []pattern{{text: "connection reset by peer"}, {text: "broken pipe"}, {text: "use of closed network connection"}, {text: ": eof"}, {text: "unexpected eof"}},
+			Match:    []pattern{{text: "connection reset by peer"}, {text: "broken pipe"}, {text: "use of closed network connection"}, {text: `": eof`}, {text: "unavailable: eof"}, {text: "unavailable: unexpected eof"}, {text: `"http&unexpected eof`}},
 			Examples: []string{`s3:PutObject on fleet-costs/v1/x: store unavailable: after 4 attempts: Put "https://s3.eu-central-1.amazonaws.com/fleet-costs/v1/x": read tcp 10.0.0.5:41234->52.219.0.1:443: read: connection reset by peer`},
 		},
 		{
@@ -131,7 +131,7 @@ func tlsRows() []row {
 			Fix:   "Mount the authority's certificate and name it in ca_file. insecure_skip_verify is for trials only.",
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      ca_file: /etc/fleetcost/ca.pem"),
-				command("what does the store show?", "openssl s_client -connect {{host}} -showcerts </dev/null"),
+				command("what does the store show?", "openssl s_client -connect {{host-port}} -showcerts </dev/null"),
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "certificate signed by unknown authority"}, {text: "certificate is not trusted"}, {text: "x509&unknown authority&certificate"}},
@@ -155,7 +155,7 @@ func tlsRows() []row {
 			Cause: "It has expired or is not yet valid, or this machine's clock is wrong.",
 			Fix:   "Renew the store's certificate; check the clock.",
 			Snippets: []Snippet{
-				command("until when is it valid?", "openssl s_client -connect {{host}} </dev/null | openssl x509 -noout -dates"),
+				command("until when is it valid?", "openssl s_client -connect {{host-port}} </dev/null | openssl x509 -noout -dates"),
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/x509",
 			Match:    []pattern{{text: "certificate has expired or is not yet valid"}, {text: "certificate has expired"}},
@@ -170,7 +170,7 @@ func tlsRows() []row {
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    tls_config:\n      cert_file: /etc/fleetcost/client.pem\n      key_file: /etc/fleetcost/client-key.pem"),
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's crypto/tls",
-			Match:    []pattern{{text: "tls: certificate required"}, {text: "remote error: tls: bad certificate"}, {text: "remote error: tls: unknown certificate"}, {text: "client didn't provide a certificate"}},
+			Match:    []pattern{{text: "tls: certificate required"}, {text: "remote error: tls: bad certificate"}, {text: "remote error: tls: unknown certificate"}, {text: "client didn't provide a certificate"}, {text: "does not accept our client certificate"}},
 			Examples: []string{`Get "https://minio.example.com:9000/": remote error: tls: certificate required`},
 		},
 		{

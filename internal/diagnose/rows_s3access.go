@@ -204,9 +204,9 @@ func s3KeyRows() []row {
 			Snippets: []Snippet{
 				command("on the node", "timedatectl status\nchronyc tracking"),
 			},
-			Basis: Recorded, Source: "github.com/aws/aws-sdk-php/issues/612, github.com/minio/minio-py/issues/285",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/aws/aws-sdk-php/issues/612, github.com/minio/minio-py/issues/285",
 			Match: []pattern{
-				{code: "RequestTimeTooSkewed|RequestExpired"}, {text: "difference between the request time and the"},
+				{code: "RequestTimeTooSkewed|RequestExpired"}, {text: "difference between the request time and the"}, {text: "this machine's clock differs"},
 				{text: "signature not yet current"}, {text: "signature expired"},
 			},
 			Examples: []string{

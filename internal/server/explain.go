@@ -46,7 +46,7 @@ func (s *Server) syncProblem(last *lastSync) *httpapi.FleetProblem {
 }
 
 // operation is how an error of the bucket begins, when only its text is left.
-var operation = regexp.MustCompile(`\b(s3|gcs|azure|filesystem):[A-Z][A-Za-z]+ on `)
+var operation = regexp.MustCompile(`\b(s3|gcs|azure|filesystem):[A-Za-z.]+ on `)
 
 // explainText fills in what the catalogue says of a problem of which only the
 // text is left: what ingest kept of an object, and what agents of before the
