@@ -32,6 +32,9 @@ func TestAzure(t *testing.T) {
 	t.Run("prefix", func(t *testing.T) {
 		buckettest.AcceptanceTest(t, open("  reader_config:\n    max_retry_requests: 2\nprefix: team/costs\n"))
 	})
+	t.Run("refusals", func(t *testing.T) { testAzureRefusals(t, server) })
+	t.Run("snapshots", func(t *testing.T) { testAzureSnapshots(t, server) })
+	t.Run("archived", func(t *testing.T) { testAzureArchived(t, server) })
 }
 
 // TestAzureOutage: a store that goes away and comes back.
@@ -54,8 +57,8 @@ func TestAzureOutage(t *testing.T) {
 	}
 }
 
-func TestAzureRefusals(t *testing.T) {
-	server := servers.StartAzurite(t)
+// testAzureRefusals: who may not do what, as Azurite enforces it.
+func testAzureRefusals(t *testing.T, server *servers.Azurite) {
 	server.CreateContainer("fleet")
 	right := server.ConfigYAML("fleet")
 	buckettest.Put(t, openYAML(t, right), "k", []byte("x"))
@@ -100,13 +103,12 @@ func TestAzureRefusals(t *testing.T) {
 	}
 }
 
-// TestAzureSnapshots: an object that somebody took a snapshot of can be deleted.
-func TestAzureSnapshots(t *testing.T) {
-	server := servers.StartAzurite(t)
-	server.CreateContainer("fleet")
-	b := openYAML(t, server.ConfigYAML("fleet"))
+// testAzureSnapshots: an object that somebody took a snapshot of can be deleted.
+func testAzureSnapshots(t *testing.T, server *servers.Azurite) {
+	server.CreateContainer("snapshots")
+	b := openYAML(t, server.ConfigYAML("snapshots"))
 	buckettest.Put(t, b, "k", []byte("x"))
-	blob := server.Client().ServiceClient().NewContainerClient("fleet").NewBlobClient("k")
+	blob := server.Client().ServiceClient().NewContainerClient("snapshots").NewBlobClient("k")
 	if _, err := blob.CreateSnapshot(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -117,14 +119,13 @@ func TestAzureSnapshots(t *testing.T) {
 	wantError(t, "stat", err, bucket.ErrNotFound)
 }
 
-// TestAzureArchived: an archived object is described as such, and reading it
+// testAzureArchived: an archived object is described as such, and reading it
 // says what to do.
-func TestAzureArchived(t *testing.T) {
-	server := servers.StartAzurite(t)
-	server.CreateContainer("fleet")
-	b := openYAML(t, server.ConfigYAML("fleet"))
+func testAzureArchived(t *testing.T, server *servers.Azurite) {
+	server.CreateContainer("archived")
+	b := openYAML(t, server.ConfigYAML("archived"))
 	buckettest.Put(t, b, "k", []byte("x"))
-	archived := server.Client().ServiceClient().NewContainerClient("fleet").NewBlobClient("k")
+	archived := server.Client().ServiceClient().NewContainerClient("archived").NewBlobClient("k")
 	if _, err := archived.SetTier(t.Context(), blob.AccessTierArchive, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,9 @@ func WithoutWaits(b Bucket) *[]time.Duration {
 		*waits = append(*waits, d)
 		return ctx.Err()
 	}
+	if p, ok := b.(*prefixed); ok {
+		b = p.Bucket
+	}
 	switch v := b.(type) {
 	case *s3Bucket:
 		v.wait = wait

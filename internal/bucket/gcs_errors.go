@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/api/googleapi"
@@ -86,11 +87,6 @@ func gcsText(e *googleapi.Error, reason string) string {
 	if len(message) > enough {
 		message = message[:enough] + "…"
 	}
-	text := fmt.Sprintf("HTTP %d", e.Code)
-	for _, part := range []string{reason, message} {
-		if part != "" {
-			text += ": " + part
-		}
-	}
-	return text
+	parts := slices.DeleteFunc([]string{fmt.Sprintf("HTTP %d", e.Code), reason, message}, func(part string) bool { return part == "" })
+	return strings.Join(parts, ": ")
 }

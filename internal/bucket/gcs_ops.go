@@ -237,8 +237,8 @@ func inOrder(last string, o Object, fn func(Object) error) (string, error) {
 	if o.Key <= last {
 		return last, fmt.Errorf("the store lists %q after %q: %w", o.Key, last, errDisorder)
 	}
-	if ValidateKey(o.Key) != nil {
-		return o.Key, nil
+	if ValidateKey(o.Key) == nil {
+		return o.Key, fn(o)
 	}
-	return o.Key, fn(o)
+	return o.Key, nil
 }

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net"
 	"net/url"
@@ -17,7 +18,7 @@ type AzureConfig struct {
 	Container        string
 	AccountKey       Secret
 	ConnectionString Secret
-	ServiceURL       string // of the account's blob service, without a final slash; "" where a connection string says it
+	ServiceURL       string // of the account's blob service, without a final slash
 
 	TenantID, ClientID string // with ClientSecret: an application's identity
 	ClientSecret       Secret
@@ -162,7 +163,7 @@ func (d *decoder) validateConnectionString(c *AzureConfig, endpoint string) {
 	}
 	account, accountKey, service := parts["AccountName"], parts["AccountKey"], parts["BlobEndpoint"]
 	if service == "" {
-		service = parts["DefaultEndpointsProtocol"] + "://"
+		service = cmp.Or(parts["DefaultEndpointsProtocol"], "https") + "://" + account + ".blob." + cmp.Or(parts["EndpointSuffix"], "core.windows.net")
 	}
 	switch {
 	case account == "" && parts["BlobEndpoint"] == "":
@@ -185,6 +186,7 @@ func (d *decoder) validateConnectionString(c *AzureConfig, endpoint string) {
 		return
 	}
 	d.warnPlain(key, service)
+	c.ServiceURL = strings.TrimSuffix(service, "/")
 	if c.Account == "" {
 		c.Account = account
 	}

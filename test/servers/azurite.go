@@ -39,7 +39,9 @@ type Azurite struct {
 // that does not come up fail the test.
 func StartAzurite(t testing.TB) *Azurite {
 	t.Helper()
-	return startAzurite(t, process{})
+	a := &Azurite{}
+	a.run(t)
+	return a
 }
 
 // StartAzuriteTLS starts Azurite with TLS, which it needs to take tokens. The
@@ -53,10 +55,13 @@ func StartAzuriteTLS(t testing.TB, cert, key string) *Azurite {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	return startAzurite(t, process{scheme: "https", client: client}, "--oauth", "basic", "--cert", cert, "--key", key)
+	a := &Azurite{process: process{scheme: "https", client: client}}
+	a.run(t, "--oauth", "basic", "--cert", cert, "--key", key)
+	return a
 }
 
-func startAzurite(t testing.TB, p process, args ...string) *Azurite {
+// run starts the server with further arguments.
+func (a *Azurite) run(t testing.TB, args ...string) {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -64,9 +69,9 @@ func startAzurite(t testing.TB, p process, args ...string) *Azurite {
 	}
 	main := cached(t, "azurite-"+azuriteVersion, "node_modules", "azurite", "dist", "src", "blob", "main.js")
 	dir := t.TempDir()
-	p.t, p.name, p.patience, p.grace = t, "Azurite", azuriteReady, azuriteStop
-	p.health, p.ready = "/", http.StatusBadRequest // no account in the path: the server is there and says so
-	p.command = func(address string) *exec.Cmd {
+	a.t, a.name, a.patience, a.grace = t, "Azurite", azuriteReady, azuriteStop
+	a.health, a.ready = "/", http.StatusBadRequest // no account in the path: the server is there and says so
+	a.command = func(address string) *exec.Cmd {
 		host, port, _ := net.SplitHostPort(address)
 		cmd := exec.Command(node, append([]string{
 			main, "--blobHost", host, "--blobPort", port, "--location", filepath.Join(dir, "data"), "--silent", "--disableTelemetry",
@@ -76,9 +81,7 @@ func startAzurite(t testing.TB, p process, args ...string) *Azurite {
 		cmd.Dir = dir
 		return cmd
 	}
-	a := &Azurite{process: p}
 	a.launch()
-	return a
 }
 
 // Account is the name of the only storage account.
