@@ -106,7 +106,8 @@ func (r *runner) identity(ctx context.Context) Check {
 	source := r.inspection.Credentials()
 	id, err := source.Identity(ctx)
 	if errors.Is(err, awsid.ErrNoIdentityService) {
-		return skip("nobody to ask: the store is not Amazon's, and no sts_endpoint is set")
+		why, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), awsid.ErrNoIdentityService.Error()+": "), ": operation error")
+		return skip("nobody to ask: %s", why)
 	}
 	if err != nil {
 		return r.failed(err, "Let this machine reach STS (egress, or a VPC endpoint for sts), or set sts_endpoint.")
