@@ -51,6 +51,9 @@ func newIdentity(account, arn, userID string) Identity {
 	return id
 }
 
+// HasIdentityService tells whether there is a service that Identity would ask.
+func (s *Source) HasIdentityService() bool { return s.sts != nil }
+
 // Identity asks STS (GetCallerIdentity, which needs no permission) whose the
 // credentials are. It asks anew at each call. Without a service to ask the
 // error is ErrNoIdentityService; an error of getting credentials is that of

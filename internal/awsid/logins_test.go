@@ -190,7 +190,8 @@ func TestSentences(t *testing.T) {
 		{"no Pod Identity agent", "", map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": good}, []string{"eks-pod-identity-agent", "NO_PROXY", "connection refused"}},
 		{"no Pod Identity token", "", map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": gone.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token"}, []string{"the token file does not exist: restart the pod"}},
 		{
-			"EKS not trusted", "", map[string]string{
+			"EKS not trusted", "",
+			map[string]string{
 				"AWS_CONTAINER_CREDENTIALS_FULL_URI":     refuse(http.StatusBadRequest, "application/json", `{"code":"AccessDeniedException","message":"Unauthorized Exception! EKS does not have permissions to assume the associated role."}`),
 				"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": good,
 			},

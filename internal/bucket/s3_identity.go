@@ -34,6 +34,9 @@ type introduction struct {
 func newIntroduction(source *awsid.Source, deps Deps) *introduction {
 	i := &introduction{source: source, deps: deps}
 	i.ctx, i.cancel = context.WithCancel(context.Background())
+	if !source.HasIdentityService() { // known without a request
+		i.done = i.log(source.Identity(i.ctx))
+	}
 	return i
 }
 

@@ -48,7 +48,7 @@ func (e awsError) writeS3(w http.ResponseWriter) {
 func (e awsError) s3Body() string {
 	body, err := xml.Marshal(struct {
 		XMLName                  xml.Name `xml:"Error"`
-		Code, Message, RequestId string   //nolint:revive // the element's name
+		Code, Message, RequestId string
 	}{Code: e.Code, Message: e.Message, RequestId: gateRequest})
 	if err != nil {
 		panic("servers: " + err.Error())
@@ -62,7 +62,7 @@ func (e awsError) writeSTS(w http.ResponseWriter) {
 	writeXML(w, e.Status, struct {
 		XMLName   xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ ErrorResponse"`
 		Error     detail
-		RequestId string //nolint:revive // the element's name
+		RequestId string
 	}{Error: detail{"Sender", e.Code, e.Message}, RequestId: gateRequest})
 }
 

@@ -120,7 +120,7 @@ func escape(s string) string {
 }
 
 func writeIdentity(w http.ResponseWriter, account, arn, userID string) {
-	type result struct{ Arn, UserId, Account string } //nolint:revive // the elements' names
+	type result struct{ Arn, UserId, Account string }
 	writeXML(w, http.StatusOK, struct {
 		XMLName                 xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ GetCallerIdentityResponse"`
 		GetCallerIdentityResult result

@@ -56,7 +56,7 @@ func (v *VersityGW) CreateUser(name string) Credentials {
 	v.t.Helper()
 	v.iamCall(url.Values{"Action": {"CreateUser"}, "UserName": {name}})
 	var made struct {
-		Key struct{ AccessKeyId, SecretAccessKey string } `xml:"CreateAccessKeyResult>AccessKey"` //nolint:revive // the elements' names
+		Key struct{ AccessKeyId, SecretAccessKey string } `xml:"CreateAccessKeyResult>AccessKey"`
 	}
 	text := v.iamCall(url.Values{"Action": {"CreateAccessKey"}, "UserName": {name}})
 	if err := xml.Unmarshal(text, &made); err != nil || made.Key.AccessKeyId == "" {
