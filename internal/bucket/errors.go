@@ -53,8 +53,8 @@ func (e *OpError) Unwrap() []error {
 	return errs
 }
 
-// ErrorAction, ErrorCode and HTTPStatusCode tell what internal/diagnose asks an
-// error; the AWS SDK's errors have the latter two as well.
+// ErrorAction is what was tried. Like the next two methods it is what
+// internal/diagnose asks of an error; the AWS SDK's errors have those two too.
 func (e *OpError) ErrorAction() string { return e.Action }
 
 // ErrorCode is the store's error code; "" when it has none.

@@ -102,12 +102,11 @@ func Explain(f Facts) (Diagnosis, bool) {
 // text, such as a check that tried a write with and without an ACL. It returns
 // false for an unknown id.
 func Lookup(id string, f Facts) (Diagnosis, bool) {
-	for _, c := range table() {
-		if c.ID == id {
-			return c.diagnose(read(f)), true
-		}
+	c, ok := lookupRow(id)
+	if !ok {
+		return Diagnosis{}, false
 	}
-	return Diagnosis{}, false
+	return c.diagnose(read(f)), true
 }
 
 // diagnose fills the row with what was read.

@@ -3,10 +3,10 @@ package diagnose
 // What ExplainError understands of an error, besides its text. The interfaces
 // are those that the AWS SDK's errors have; internal/bucket's have them too.
 type (
-	coder     interface{ ErrorCode() string }
-	statuser  interface{ HTTPStatusCode() int }
-	actioner  interface{ ErrorAction() string }
-	operation interface {
+	coder       interface{ ErrorCode() string }
+	statusCoder interface{ HTTPStatusCode() int }
+	actioner    interface{ ErrorAction() string }
+	operation   interface {
 		Service() string
 		Operation() string
 	}
@@ -30,19 +30,19 @@ func (f *Facts) learn(err error) {
 	if err == nil {
 		return
 	}
-	if e, ok := err.(operation); ok { //nolint:errorlint // the tree is walked here
+	if e, ok := err.(operation); ok {
 		if action := actionOf(e.Service(), e.Operation()); action != "" {
 			// A code that was seen above belongs to the outer operation.
 			f.Action, f.Code, f.Status = action, "", 0
 		}
 	}
-	if e, ok := err.(actioner); ok && e.ErrorAction() != "" { //nolint:errorlint // the tree is walked here
+	if e, ok := err.(actioner); ok && e.ErrorAction() != "" {
 		f.Action = e.ErrorAction()
 	}
-	if e, ok := err.(coder); ok && e.ErrorCode() != "" { //nolint:errorlint // the tree is walked here
+	if e, ok := err.(coder); ok && e.ErrorCode() != "" {
 		f.Code = e.ErrorCode()
 	}
-	if e, ok := err.(statuser); ok && e.HTTPStatusCode() != 0 { //nolint:errorlint // the tree is walked here
+	if e, ok := err.(statusCoder); ok && e.HTTPStatusCode() != 0 {
 		f.Status = e.HTTPStatusCode()
 	}
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here

@@ -178,7 +178,7 @@ func alnum(c byte) bool { return class(c) != 3 }
 
 // hasAction tells whether action was tried or denied; a final * stands for any.
 func (r *reading) hasAction(action string) bool {
-	if prefix, any := strings.CutSuffix(action, "*"); any {
+	if prefix, open := strings.CutSuffix(action, "*"); open {
 		return strings.HasPrefix(r.tried, prefix) || strings.HasPrefix(r.denied, prefix)
 	}
 	return action == r.denied || action == r.tried && r.denied == ""

@@ -113,7 +113,8 @@ func athenaSetupRows() []row {
       ]`)},
 			Basis: Recorded, Source: "github.com/dacort/metabase-athena-driver/issues/105, github.com/ultorg/public_issues/issues/63",
 			Match: []pattern{
-				{text: "not authorized to perform: glue:"}, {code: denied, action: "glue:*"},
+				{text: "not authorized to perform: glue:"},
+				{code: denied, action: "glue:*"},
 				{text: "insufficient permissions to execute the query"},
 			},
 			Examples: []string{

@@ -137,8 +137,12 @@ func azureRows() []row {
 			Fix:   "Use workload identity; or assign the managed identity to the node pool's scale set.",
 			Basis: Memory,
 			Match: []pattern{
-				{text: "169.254.169.254&timeout", service: "azure"}, {text: "169.254.169.254&deadline exceeded", service: "azure"},
-				{text: "managedidentitycredential&identity not found"}, {text: "no default identity is assigned"}, {text: "requested identity isn't assigned"}, {text: "requested identity has not been assigned"},
+				{text: "169.254.169.254&timeout", service: "azure"},
+				{text: "169.254.169.254&deadline exceeded", service: "azure"},
+				{text: "managedidentitycredential&identity not found"},
+				{text: "no default identity is assigned"},
+				{text: "requested identity isn't assigned"},
+				{text: "requested identity has not been assigned"},
 				{text: "managedidentitycredential authentication failed"},
 			},
 			Examples: []string{

@@ -38,8 +38,12 @@ func filesystemRows() []row {
 			},
 			Basis: Memory,
 			Match: []pattern{
-				{text: ": permission denied", service: "filesystem"}, {text: ": operation not permitted", service: "filesystem"},
-				{text: "open /&: permission denied"}, {text: "mkdir /&: permission denied"}, {text: "rename /&: permission denied"}, {text: "write /&: permission denied"},
+				{text: ": permission denied", service: "filesystem"},
+				{text: ": operation not permitted", service: "filesystem"},
+				{text: "open /&: permission denied"},
+				{text: "mkdir /&: permission denied"},
+				{text: "rename /&: permission denied"},
+				{text: "write /&: permission denied"},
 			},
 			Examples: []string{
 				`filesystem:Put on /var/lib/bucket/v1/x: access denied: check owner and mode of the directory for this process's user: open /var/lib/bucket/.fleetcost/tmp: permission denied`,

@@ -137,9 +137,13 @@ func googleRows() []row {
 			Fix:   "Off Google Cloud, put the key's JSON into config.service_account or set GOOGLE_APPLICATION_CREDENTIALS. In GKE, let the pod reach 169.254.169.254 and, with Workload Identity, 169.254.169.252.",
 			Basis: Memory,
 			Match: []pattern{
-				{text: "metadata.google.internal"}, {text: "its answer holds no token: is it really the metadata server"}, {text: "get credentials from the metadata server"},
-				{text: "169.254.169.254&timeout", service: "gcs"}, {text: "169.254.169.254&deadline exceeded", service: "gcs"},
-				{text: "169.254.169.254&no route", service: "gcs"}, {text: "169.254.169.254&refused", service: "gcs"},
+				{text: "metadata.google.internal"},
+				{text: "its answer holds no token: is it really the metadata server"},
+				{text: "get credentials from the metadata server"},
+				{text: "169.254.169.254&timeout", service: "gcs"},
+				{text: "169.254.169.254&deadline exceeded", service: "gcs"},
+				{text: "169.254.169.254&no route", service: "gcs"},
+				{text: "169.254.169.254&refused", service: "gcs"},
 			},
 			Examples: []string{
 				`gcs:storage.objects.list on fleet-costs/v1/: credentials: get credentials from the metadata server (no other source is configured): Get "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token": dial tcp 169.254.169.254:80: i/o timeout`,
@@ -152,7 +156,9 @@ func googleRows() []row {
 			Fix:   "Take the whole JSON file. In YAML write it as a block (service_account: |) and indent each line.",
 			Basis: Memory,
 			Match: []pattern{
-				{text: "is not the json of a google credentials file"}, {text: "has no client_email: take the whole json"}, {text: "has no private_key in pem form"},
+				{text: "is not the json of a google credentials file"},
+				{text: "has no client_email: take the whole json"},
+				{text: "has no private_key in pem form"},
 				{text: "private key should be a pem or plain pkcs1 or pkcs8"},
 			},
 			Examples: []string{

@@ -233,8 +233,12 @@ func identityRows() []row {
 			Snippets: []Snippet{command("with IRSA", "kubectl -n {{namespace}} annotate serviceaccount {{service-account}} eks.amazonaws.com/role-arn={{pod-role-arn}} --overwrite")},
 			Basis:    Memory,
 			Match: []pattern{
-				{text: "169.254.169.254&timeout"}, {text: "169.254.169.254&deadline exceeded"}, {text: "169.254.169.254&no route"},
-				{text: "169.254.169.254&refused"}, {text: "ec2imds&deadline exceeded"}, {text: "no ec2 imds role found&deadline exceeded"},
+				{text: "169.254.169.254&timeout"},
+				{text: "169.254.169.254&deadline exceeded"},
+				{text: "169.254.169.254&no route"},
+				{text: "169.254.169.254&refused"},
+				{text: "ec2imds&deadline exceeded"},
+				{text: "no ec2 imds role found&deadline exceeded"},
 				{text: "ec2imds&169.254.169.254&dial"},
 			},
 			Examples: []string{
@@ -262,8 +266,10 @@ func identityRows() []row {
 			ProvenBy: "diagnose.TestProven",
 			Source:   "internal/awsid",
 			Match: []pattern{
-				{text: "access_key is set without secret_key"}, {text: "is set without access_key"},
-				{text: "aws_access_key_id is set without"}, {text: "aws_secret_access_key is set without"},
+				{text: "access_key is set without secret_key"},
+				{text: "is set without access_key"},
+				{text: "aws_access_key_id is set without"},
+				{text: "aws_secret_access_key is set without"},
 				{text: "aws_web_identity_token_file is set without"},
 			},
 			Examples: []string{
@@ -300,7 +306,8 @@ func identityRows() []row {
 			Snippets: []Snippet{yaml("in federated-store.yaml", "config:\n  sts_endpoint: sts.{{region}}.amazonaws.com")},
 			Basis:    Proven, ProvenBy: "awsid.TestNotAnSTS", Source: "internal/awsid",
 			Match: []pattern{
-				{text: "is the endpoint really the service's"}, {code: "MethodNotAllowed", action: "sts:AssumeRoleWithWebIdentity|sts:AssumeRole|sts:GetCallerIdentity"},
+				{text: "is the endpoint really the service's"},
+				{code: "MethodNotAllowed", action: "sts:AssumeRoleWithWebIdentity|sts:AssumeRole|sts:GetCallerIdentity"},
 				{status: 405, action: "sts:AssumeRoleWithWebIdentity|sts:AssumeRole|sts:GetCallerIdentity"},
 			},
 			Examples: []string{
@@ -356,7 +363,8 @@ func podIdentityRows() []row {
 			Basis: Recorded, Source: fromOpenCost,
 			Match: []pattern{
 				{code: "InvalidIdentityToken|InvalidIdentityTokenException|IDPCommunicationError"},
-				{text: "provided token could not be validated"}, {text: "retrieve verification key from your identity provider"},
+				{text: "provided token could not be validated"},
+				{text: "retrieve verification key from your identity provider"},
 			},
 			Examples: []string{`operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 400, RequestID: 11111111-2222, InvalidIdentityToken: The ID Token provided could not be validated.`},
 		},
@@ -383,8 +391,10 @@ func podIdentityRows() []row {
 			},
 			Basis: Recorded, Source: "github.com/awslabs/aws-orbit-workbench/issues/771",
 			Match: []pattern{
-				{code: "ExpiredTokenException", action: "sts:AssumeRoleWithWebIdentity"}, {text: "token expired: current date/time"},
-				{code: "ExpiredTokenException", text: "token expired"}, {text: "token is expired", action: "sts:AssumeRoleWithWebIdentity"},
+				{code: "ExpiredTokenException", action: "sts:AssumeRoleWithWebIdentity"},
+				{text: "token expired: current date/time"},
+				{code: "ExpiredTokenException", text: "token expired"},
+				{text: "token is expired", action: "sts:AssumeRoleWithWebIdentity"},
 			},
 			Examples: []string{`An error occurred (ExpiredTokenException) when calling the AssumeRoleWithWebIdentity operation: Token expired: current date/time 1626271164 must be before the expiration date/time1626191469`},
 		},
@@ -434,8 +444,14 @@ func podIdentityRows() []row {
 			},
 			Basis: Recorded, Source: "github.com/aws/secrets-store-csi-driver-provider-aws/issues/465, github.com/aws-samples/containers-blog-maelstrom/issues/123",
 			Match: []pattern{
-				{text: "169.254.170.23&refused"}, {text: "169.254.170.23&timeout"}, {text: "169.254.170.23&deadline exceeded"}, {text: "169.254.170.23&no route"},
-				{text: "169.254.170.23&unreachable"}, {text: "fd00:ec2::23&refused"}, {text: "fd00:ec2::23&timeout"}, {text: "fd00:ec2::23&unreachable"},
+				{text: "169.254.170.23&refused"},
+				{text: "169.254.170.23&timeout"},
+				{text: "169.254.170.23&deadline exceeded"},
+				{text: "169.254.170.23&no route"},
+				{text: "169.254.170.23&unreachable"},
+				{text: "fd00:ec2::23&refused"},
+				{text: "fd00:ec2::23&timeout"},
+				{text: "fd00:ec2::23&unreachable"},
 			},
 			Examples: []string{
 				`get credentials from container credentials (http://169.254.170.23/v1/credentials with token file /var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token): failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused`,
@@ -449,8 +465,10 @@ func podIdentityRows() []row {
 			Fix:   "Restart the pod. Where the file is there but not readable, set securityContext.fsGroup.",
 			Basis: Memory,
 			Match: []pattern{
-				{text: "eks-pod-identity-token&no such file"}, {text: "eks-pod-identity-token&permission denied"},
-				{text: "service account token cannot be empty"}, {text: "failed to get authorization token"},
+				{text: "eks-pod-identity-token&no such file"},
+				{text: "eks-pod-identity-token&permission denied"},
+				{text: "service account token cannot be empty"},
+				{text: "failed to get authorization token"},
 			},
 			Examples: []string{`failed to load credentials, failed to get authorization token: open /var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token: no such file or directory`},
 		},

@@ -19,9 +19,14 @@ func connectionRows() []row {
 			},
 			Basis: Recorded, Source: "github.com/boto/boto3/issues/4301, github.com/aws/containers-roadmap/issues/586",
 			Match: []pattern{
-				{action: sts, text: "i/o timeout"}, {action: sts, text: "dial tcp"}, {action: sts, text: "connection refused"}, {action: sts, text: "no such host"},
-				{action: sts, text: "deadline exceeded"}, {action: sts, text: "proxyconnect"},
-				{text: "//sts.&.amazonaws.com&dial tcp"}, {text: "lookup sts.&.amazonaws.com"},
+				{action: sts, text: "i/o timeout"},
+				{action: sts, text: "dial tcp"},
+				{action: sts, text: "connection refused"},
+				{action: sts, text: "no such host"},
+				{action: sts, text: "deadline exceeded"},
+				{action: sts, text: "proxyconnect"},
+				{text: "//sts.&.amazonaws.com&dial tcp"},
+				{text: "lookup sts.&.amazonaws.com"},
 			},
 			Examples: []string{
 				`operation error STS: AssumeRoleWithWebIdentity, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "https://sts.eu-central-1.amazonaws.com/": dial tcp 10.0.0.1:443: i/o timeout`,
@@ -39,7 +44,10 @@ func connectionRows() []row {
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net package",
 			Match: []pattern{
-				{text: "no such host"}, {text: "cannot be resolved"}, {text: "server misbehaving"}, {text: "temporary failure in name resolution"},
+				{text: "no such host"},
+				{text: "cannot be resolved"},
+				{text: "server misbehaving"},
+				{text: "temporary failure in name resolution"},
 				{text: "name or service not known"},
 			},
 			Examples: []string{`s3:ListBucket on fleet-costs/: store unavailable: the host fleet-costs.minio.example.com cannot be resolved: check config.endpoint and config.bucket_lookup_type: Get "https://fleet-costs.minio.example.com/": dial tcp: lookup fleet-costs.minio.example.com on 10.96.0.10:53: no such host`},
@@ -204,7 +212,9 @@ func tlsRows() []row {
 			},
 			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "Go's net/http, internal/bucket",
 			Match: []pattern{
-				{text: "client sent an http request to an https server"}, {text: "malformed http response"}, {text: "insecure: true speaks plain http"},
+				{text: "client sent an http request to an https server"},
+				{text: "malformed http response"},
+				{text: "insecure: true speaks plain http"},
 				{text: "plain http request was sent to https port"},
 			},
 			Examples: []string{

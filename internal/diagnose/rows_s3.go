@@ -76,7 +76,9 @@ func s3BucketRows() []row {
 			Snippets: []Snippet{yaml("in federated-store.yaml", "config:\n  endpoint: minio.example.com:9000")},
 			Basis:    Memory,
 			Match: []pattern{
-				{text: "s3 api requests must be made to api port"}, {text: "expected element type <error> but have <html>"}, {text: "expected element type <listbucketresult> but have <html>"},
+				{text: "s3 api requests must be made to api port"},
+				{text: "expected element type <error> but have <html>"},
+				{text: "expected element type <listbucketresult> but have <html>"},
 				{code: "MethodNotAllowed", service: "s3"},
 			},
 			Examples: []string{`s3:ListBucket on fleet-costs/: S3 API Requests must be made to API port.`, `s3:ListBucket on fleet-costs/: expected element type <ListBucketResult> but have <html>`},
@@ -290,7 +292,8 @@ func kmsRows() []row {
 			Snippets: []Snippet{use, keyPolicy},
 			Basis:    Recorded, Source: fromOpenCost,
 			Match: []pattern{
-				{code: denied, action: "kms:GenerateDataKey|kms:Decrypt|kms:Encrypt|kms:DescribeKey"}, {action: "kms:GenerateDataKey|kms:Decrypt|kms:Encrypt|kms:DescribeKey"},
+				{code: denied, action: "kms:GenerateDataKey|kms:Decrypt|kms:Encrypt|kms:DescribeKey"},
+				{action: "kms:GenerateDataKey|kms:Decrypt|kms:Encrypt|kms:DescribeKey"},
 				{action: "kms:GenerateDataKey|kms:Decrypt", text: "because no identity-based policy allows"},
 				{code: "KMSAccessDeniedException|KMS.AccessDeniedException"},
 			},
