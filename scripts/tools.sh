@@ -45,6 +45,7 @@ debian() {
 for tool in "$@"; do
   case $tool in
     versitygw) go_tool versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0 ;;
+    victoria-metrics) go_tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.150.0 ;;
     # AGPL: run as a process by tests, never linked.
     minio) go_tool minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c ;;
     golangci-lint) go_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;

@@ -15,13 +15,14 @@ import (
 
 type allocationFlags struct {
 	remote
-	window, aggregate, filter         string
-	idle, shareIdle, overhead         bool
-	shareOverhead, idleByNode         bool
-	shareNamespaces, accumulate, step string
-	sort                              string
-	ascending                         bool
-	limit                             int
+	window, aggregate, filter   string
+	idle, shareIdle, overhead   bool
+	shareOverhead, idleByNode   bool
+	shareNamespaces, shareScope string
+	accumulate, step            string
+	sort                        string
+	ascending                   bool
+	limit                       int
 }
 
 func newAllocation(env *Env) *cobra.Command {
@@ -50,7 +51,8 @@ that the total is what the assets cost: all of it, once.`,
 	fs.BoolVar(&f.idleByNode, "idle-by-node", false, "idle per node instead of per cluster")
 	fs.BoolVar(&f.overhead, "overhead", true, "show overhead (boot disks, control planes) as __overhead__ rows")
 	fs.BoolVar(&f.shareOverhead, "share-overhead", false, "spread overhead over what ran, within its cluster")
-	fs.StringVar(&f.shareNamespaces, "share-namespaces", "", "namespaces whose cost all others share")
+	fs.StringVar(&f.shareNamespaces, "share-namespaces", "", "namespaces whose cost all others share; kube-* for all that begin so")
+	fs.StringVar(&f.shareScope, "share-scope", "", "with whom they share: cluster (default: each its own workloads) or fleet")
 	fs.StringVar(&f.accumulate, "accumulate", "", "true, hour, day, week, month or quarter; default: true unless --step is given")
 	fs.StringVar(&f.step, "step", "", "length of a set: 1h, 6h, 1d, 1w")
 	fs.StringVar(&f.sort, "sort", "totalCost", "totalCost, cpuCost, ramCost, gpuCost, pvCost, totalEfficiency, name, …")
@@ -71,6 +73,7 @@ func (f *allocationFlags) params() url.Values {
 	p.set("includeOverhead", strconv.FormatBool(f.overhead))
 	p.set("shareTenancyCosts", strconv.FormatBool(f.shareOverhead))
 	p.set("shareNamespaces", f.shareNamespaces)
+	p.set("shareScope", f.shareScope)
 	p.set("step", f.step)
 	p.set("accumulate", f.accumulate)
 	if f.accumulate == "" && f.step == "" {
@@ -140,7 +143,7 @@ func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 		if err := dump(env.Stdout, f.output, body); err != nil {
 			return err
 		}
-		return f.finish(&ans.Meta)
+		return f.finish(env, &ans.Meta)
 	}
 	f.table(env, ans.Data, ans.Meta.TotalCost)
 	shown := 0
@@ -148,7 +151,7 @@ func (f *allocationFlags) run(ctx context.Context, env *Env) error {
 		shown = max(shown, len(set))
 	}
 	showMeta(env.Stdout, &ans.Meta, shown)
-	return f.finish(&ans.Meta)
+	return f.finish(env, &ans.Meta)
 }
 
 // csv copies the server's table, then asks for the answer's completeness in
@@ -172,7 +175,7 @@ func (r *remote) csv(ctx context.Context, env *Env, c *client, path string, q ur
 		return err
 	}
 	warn(env, ans.Warning)
-	return r.finish(&ans.Meta)
+	return r.finish(env, &ans.Meta)
 }
 
 func (f *allocationFlags) table(env *Env, sets []orderedRows[allocationRow], total json.Number) {

@@ -115,11 +115,11 @@ func (f *assetFlags) run(ctx context.Context, env *Env) error {
 		if err := dump(env.Stdout, f.output, body); err != nil {
 			return err
 		}
-		return f.finish(&ans.Meta)
+		return f.finish(env, &ans.Meta)
 	}
 	shown := f.table(env, ans.Data, ans.Meta.TotalCost)
 	showMeta(env.Stdout, &ans.Meta, shown)
-	return f.finish(&ans.Meta)
+	return f.finish(env, &ans.Meta)
 }
 
 func (f *assetFlags) table(env *Env, sets []keyedRows, total json.Number) (shown int) {

@@ -105,10 +105,12 @@ type meta struct {
 	Completeness struct {
 		HoursExpected int64 `json:"hoursExpected"`
 		HoursPresent  int64 `json:"hoursPresent"`
+		HoursPartial  int64 `json:"hoursPartial"`
 		Clusters      []struct {
 			Cluster       string `json:"cluster"`
 			HoursExpected int64  `json:"hoursExpected"`
 			HoursPresent  int64  `json:"hoursPresent"`
+			HoursPartial  int64  `json:"hoursPartial"`
 			SilentSince   string `json:"silentSince"`
 		} `json:"clusters"`
 	} `json:"completeness"`
@@ -119,7 +121,10 @@ type window struct {
 	End   string `json:"end"`
 }
 
-func (m *meta) partial() bool { return m.Completeness.HoursPresent < m.Completeness.HoursExpected }
+// partial tells whether hours are missing, or there in part.
+func (m *meta) partial() bool {
+	return m.Completeness.HoursPresent < m.Completeness.HoursExpected || m.Completeness.HoursPartial > 0
+}
 
 // decode reads an envelope, numbers as written.
 func decode[T any](body []byte) (envelope[T], error) {

@@ -46,6 +46,8 @@ func newClustersList(env *Env) *cobra.Command {
 // fleet is what the table shows of /api/v1/fleet.
 type fleet struct {
 	Currency    string         `json:"currency"`
+	Ready       bool           `json:"ready"`
+	Progress    string         `json:"progress"`
 	SyncError   string         `json:"syncError"`
 	SyncProblem *problem       `json:"syncProblem"`
 	Clusters    []fleetCluster `json:"clusters"`
@@ -68,6 +70,7 @@ type fleetCluster struct {
 	LastHour      string      `json:"lastHour"`
 	HoursExpected int64       `json:"hoursExpected"`
 	HoursPresent  int64       `json:"hoursPresent"`
+	HoursPartial  int64       `json:"hoursPartial"`
 	Rows          int64       `json:"rows"`
 	Bytes         int64       `json:"bytes"`
 	DefaultShare  json.Number `json:"defaultShare"`
@@ -123,16 +126,31 @@ func listClusters(ctx context.Context, env *Env, r *remote) error {
 	if err != nil {
 		return err
 	}
+	if !ans.Data.Ready {
+		return errors.New(ans.Data.unready())
+	}
 	for i := range ans.Data.Clusters {
-		if k := &ans.Data.Clusters[i]; k.HoursPresent < k.HoursExpected && !r.allowPartial {
+		if k := &ans.Data.Clusters[i]; (k.HoursPresent < k.HoursExpected || k.HoursPartial > 0) && !r.allowPartial {
 			return errPartial
 		}
 	}
 	return nil
 }
 
+// unready says why what the server knows of the fleet is not all of it.
+func (f *fleet) unready() string {
+	if f.SyncError != "" {
+		return "the server has not read the bucket yet"
+	}
+	text := "the server is still loading what the bucket holds"
+	if f.Progress != "" {
+		text += " (" + f.Progress + ")"
+	}
+	return text + "; ask again when /readyz answers 200"
+}
+
 func clustersTable(env *Env, f *fleet, wide bool) {
-	if len(f.Clusters) == 0 {
+	if len(f.Clusters) == 0 && f.Ready {
 		fmt.Fprintln(env.Stdout, "no cluster has pushed yet; run fleetcost-agent in a cluster, with the storage config of this server")
 	}
 	header := []string{"CLUSTER", "STATE", "LAST PUSH (UTC)", "LAST HOUR", "PROBLEMS"}
@@ -151,7 +169,11 @@ func clustersTable(env *Env, f *fleet, wide bool) {
 		if k.DefaultShare != "" {
 			share = percent(k.DefaultShare)
 		}
-		t.AppendRow(append(row, fmt.Sprintf("%d/%d", k.HoursPresent, k.HoursExpected), ratio(k.HoursPresent, k.HoursExpected),
+		hours := fmt.Sprintf("%d/%d", k.HoursPresent, k.HoursExpected)
+		if k.HoursPartial > 0 {
+			hours += fmt.Sprintf(" (%d in part)", k.HoursPartial)
+		}
+		t.AppendRow(append(row, hours, ratio(k.HoursPresent, k.HoursExpected),
 			group(strconv.FormatInt(k.Rows, 10)), share))
 	}
 	if len(f.Clusters) > 0 {

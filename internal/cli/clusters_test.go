@@ -9,7 +9,7 @@ import (
 
 func TestClustersTable(t *testing.T) {
 	var out, stderr bytes.Buffer
-	f := fleet{Clusters: []fleetCluster{{
+	f := fleet{Ready: true, Clusters: []fleetCluster{{
 		ID: "a", State: "fresh", LastPush: "2026-11-23T03:15:13.481967476Z", LastHour: "2026-11-23T04:00:00Z",
 		Problems: []problem{{Code: "quarantined"}, {Code: "clock-skew"}, {Code: "quarantined"}}, Missing: []problem{{Code: "x"}},
 	}, {ID: "b", State: "empty"}}}

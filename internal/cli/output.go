@@ -185,16 +185,22 @@ func completeness(m *meta) string {
 	}
 	line := fmt.Sprintf("partial: %s of %s cluster-hours (%.1f%%)", group(strconv.FormatInt(c.HoursPresent, 10)),
 		group(strconv.FormatInt(c.HoursExpected, 10)), 100*float64(c.HoursPresent)/float64(c.HoursExpected))
+	if c.HoursPartial > 0 {
+		line += fmt.Sprintf(", %s of them covered in part", group(strconv.FormatInt(c.HoursPartial, 10)))
+	}
 	var named []string
 	missing := 0
 	for _, k := range c.Clusters {
-		if k.HoursPresent >= k.HoursExpected {
+		if k.HoursPresent >= k.HoursExpected && k.HoursPartial == 0 {
 			continue
 		}
 		if missing++; missing > maxNamed {
 			continue
 		}
 		s := fmt.Sprintf("%s %d of %d", k.Cluster, k.HoursPresent, k.HoursExpected)
+		if k.HoursPartial > 0 {
+			s += fmt.Sprintf(", %d in part", k.HoursPartial)
+		}
 		if k.SilentSince != "" {
 			s += ", silent since " + k.SilentSince
 		}
@@ -209,12 +215,16 @@ func completeness(m *meta) string {
 	return line
 }
 
-// finish turns a partial answer into its exit code.
-func (r *remote) finish(m *meta) error {
-	if m.partial() && !r.allowPartial {
-		return errPartial
+// finish turns a partial answer into its exit code. Formats for machines have
+// no line of completeness among their rows: it goes to the standard error.
+func (r *remote) finish(env *Env, m *meta) error {
+	if !m.partial() || r.allowPartial {
+		return nil
 	}
-	return nil
+	if r.output != outTable && r.output != outWide {
+		fmt.Fprintln(env.Stderr, completeness(m))
+	}
+	return errPartial
 }
 
 func warn(env *Env, warning string) {

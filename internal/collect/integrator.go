@@ -67,6 +67,8 @@ type Integrator struct {
 	volumes    map[string]*Volume
 	claims     map[[2]string]*Claim
 	services   map[[2]string]*Service
+	ingresses  map[[2]string]*Ingress
+	classes    map[string]string // of ingresses, to their controllers
 	cgroups    map[CgroupKey]*Cgroup
 	networks   map[NetworkKey]*Network
 	gpus       map[GPUKey]*Series
@@ -98,6 +100,7 @@ func NewIntegrator(cfg Config) (*Integrator, error) {
 		lo: from.UnixMilli(), hi: to.UnixMilli(),
 		pods: map[PodKey]*Pod{}, nodes: map[string]*Node{}, volumes: map[string]*Volume{},
 		claims: map[[2]string]*Claim{}, services: map[[2]string]*Service{},
+		ingresses: map[[2]string]*Ingress{}, classes: map[string]string{},
 		cgroups: map[CgroupKey]*Cgroup{}, networks: map[NetworkKey]*Network{}, gpus: map[GPUKey]*Series{},
 		owners: map[OwnerKey]Owner{}, namespaces: map[string]*namespace{},
 	}

@@ -341,6 +341,84 @@ func TestBalancers(t *testing.T) {
 	}
 }
 
+func TestIngressesWithBalancers(t *testing.T) {
+	const second = 1_000_000
+	in := newIntegrator(t, Config{})
+	alive(in)
+	in.Pod(web).IP = "10.1.0.1"
+	running(in, in.Container(web, "app"), 0, 3720, 1)
+	running(in, in.Container(web, "side"), 0, 3720, 1)
+	in.Service("shop", "a").AddPodIP("10.1.0.1")
+	in.Service("shop", "b").AddPodIP("10.1.0.1") // the same pod: it takes one share
+	in.SetIngressClass("public", "ingress.k8s.aws/alb")
+	in.SetIngressClass("alb", "example.com/other") // what the source says wins over what the name means
+	ingress := func(ns, name, class, group string, to int, backends ...string) *Ingress {
+		g := in.Ingress(ns, name)
+		g.SetClass(class)
+		g.SetGroup(group)
+		for _, b := range backends {
+			g.AddBackend(b)
+		}
+		every(in, &g.Present, 0, to, 1)
+		return g
+	}
+	ingress("shop", "store", "public", "front", 3720, "a", "b")
+	ingress("media", "films", "public", "front", 1800, "gone")
+	ingress("media", "own", "public", "", 3720, "gone")
+	ingress("media", "inner", "nginx", "", 3720, "gone")
+	ingress("media", "odd", "alb", "", 3720, "gone")
+	ingress("media", "none", "", "", 3720, "gone")
+	lb := in.Service("infra", "gateway")
+	lb.LoadBalancer = true
+	lb.AddAddress("lb-1")
+	every(in, &lb.Present, 0, 3720, 1)
+	ingress("shop", "known", "public", "", 3720, "a").AddAddress("lb-1")
+	u := in.Finish()
+	got := map[string]cost.LoadBalancerUsage{}
+	for _, b := range u.LoadBalancers {
+		got[b.AssetID] = b
+	}
+	for id, want := range map[string]cost.LoadBalancerUsage{
+		"ingress/public/front": {
+			Name:      "media/films",
+			Shares:    []cost.Share{{Container: 0, Weight: 1350 * second}, {Container: 1, Weight: 1350 * second}},
+			Unmounted: []cost.NamespaceShare{{Namespace: "media", Weight: 900 * second}},
+		},
+		"ingress/public/media/own": {Name: "media/own", Unmounted: []cost.NamespaceShare{{Namespace: "media", Weight: 3600 * second}}},
+		"lb-1": {
+			Name:      "infra/gateway",
+			Shares:    []cost.Share{{Container: 0, Weight: 900 * second}, {Container: 1, Weight: 900 * second}},
+			Unmounted: []cost.NamespaceShare{{Namespace: "infra", Weight: 1800 * second}},
+		},
+	} {
+		b := got[id]
+		if d := cmp.Diff(want, cost.LoadBalancerUsage{Name: b.Name, Shares: b.Shares, Unmounted: b.Unmounted}); d != "" {
+			t.Errorf("%s: %s", id, d)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%d balancers: %+v", len(got), u.LoadBalancers)
+	}
+}
+
+func TestIngressWithoutClassIsGKEs(t *testing.T) {
+	for provider, want := range map[string]string{"gce://project/europe-west1-b/n1": "ingress/gce/shop/store", "aws:///eu-west-1a/i-1": ""} {
+		in := newIntegrator(t, Config{})
+		n := in.Node("n1")
+		every(in, &n.Present, 0, 3720, 1)
+		every(in, n.Info(NodeInfo{ProviderID: provider}), 0, 3720, 1)
+		g := in.Ingress("shop", "store")
+		every(in, &g.Present, 0, 3720, 1)
+		var got string
+		for _, b := range in.Finish().LoadBalancers {
+			got += b.AssetID
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", provider, got, want)
+		}
+	}
+}
+
 func TestNodesUnderOneName(t *testing.T) {
 	in := newIntegrator(t, Config{})
 	n := in.Node("n1")

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// WholeHour is the seconds of an hour that must be covered by samples for it
+// to count as whole: 95 %, since a scrape that came late is no gap.
+const WholeHour = 3420
+
 // Hour is one UTC hour: the number of hours since the Unix epoch. It is the
 // grain of every stored row.
 type Hour int64

@@ -49,6 +49,8 @@ type Meta struct {
 type Completeness struct {
 	HoursExpected int64                 `json:"hoursExpected"`
 	HoursPresent  int64                 `json:"hoursPresent"`
+	HoursPartial  int64                 `json:"hoursPartial" doc:"of those present: covered by samples less than 95 % of the time, so what they cost is too low"`
+	CoveredRatio  Number                `json:"coveredRatio" doc:"time covered by samples over time expected; 1 where nothing is expected"`
 	Ratio         Number                `json:"ratio" doc:"present over expected; 1 where nothing is expected"`
 	Clusters      []ClusterCompleteness `json:"clusters"`
 }
@@ -58,6 +60,7 @@ type ClusterCompleteness struct {
 	Cluster       string `json:"cluster"`
 	HoursExpected int64  `json:"hoursExpected"`
 	HoursPresent  int64  `json:"hoursPresent"`
+	HoursPartial  int64  `json:"hoursPartial"`
 	SilentSince   *Time  `json:"silentSince,omitempty" doc:"Set when the cluster has sent nothing for over two hours and is not retired."`
 }
 
@@ -65,15 +68,17 @@ func metaJSON(a *query.Answer) *Meta {
 	m := &Meta{
 		Window: windowOf(a.Window), DataVersion: a.DataVersion, Currency: a.Currency, RowCount: a.RowCount,
 		Completeness: Completeness{
-			HoursExpected: a.Completeness.HoursExpected, HoursPresent: a.Completeness.HoursPresent, Ratio: 1,
+			HoursExpected: a.Completeness.HoursExpected, HoursPresent: a.Completeness.HoursPresent,
+			HoursPartial: a.Completeness.HoursPartial, Ratio: 1, CoveredRatio: 1,
 			Clusters: make([]ClusterCompleteness, 0, len(a.Completeness.Clusters)),
 		},
 	}
 	if m.Completeness.HoursExpected > 0 {
 		m.Completeness.Ratio = Number(float64(m.Completeness.HoursPresent) / float64(m.Completeness.HoursExpected))
+		m.Completeness.CoveredRatio = Number(float64(a.Completeness.SecondsCovered) / float64(3600*m.Completeness.HoursExpected))
 	}
 	for _, c := range a.Completeness.Clusters {
-		out := ClusterCompleteness{Cluster: c.Cluster, HoursExpected: c.HoursExpected, HoursPresent: c.HoursPresent}
+		out := ClusterCompleteness{Cluster: c.Cluster, HoursExpected: c.HoursExpected, HoursPresent: c.HoursPresent, HoursPartial: c.HoursPartial}
 		if !c.SilentSince.IsZero() {
 			since := Time(c.SilentSince)
 			out.SilentSince = &since
@@ -152,6 +157,14 @@ func writeReply(w http.ResponseWriter, r *reply) error {
 			strconv.FormatInt(r.meta.Completeness.HoursPresent, 10)+"/"+strconv.FormatInt(r.meta.Completeness.HoursExpected, 10))
 	}
 	if r.csv != nil {
+		for _, w := range r.warnings { // JSON has them in its envelope
+			h.Add("X-Fleetcost-Warning", strings.Map(func(c rune) rune {
+				if c < ' ' || c > '~' {
+					return '?'
+				}
+				return c
+			}, w))
+		}
 		h.Set("Content-Type", "text/csv; charset=utf-8")
 		h.Set("Content-Disposition", `attachment; filename="`+r.filename+`"`)
 		return r.csv(w)

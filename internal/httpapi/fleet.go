@@ -54,12 +54,13 @@ type ClusterStatus struct {
 	LastPush     *time.Time `json:"lastPush,omitempty"`
 	FirstHour    *time.Time `json:"firstHour,omitempty"`
 	LastHour     *time.Time `json:"lastHour,omitempty" doc:"end of the last hour present"`
-	State        string     `json:"state" doc:"fresh, silent, retired or empty"`
+	State        string     `json:"state" doc:"fresh, silent, retired, empty, or loading until the server is ready"`
 	SilentSince  *time.Time `json:"silentSince,omitempty"`
 	RetiredAt    *time.Time `json:"retiredAt,omitempty"`
 
 	HoursExpected int64 `json:"hoursExpected"`
-	HoursPresent  int64 `json:"hoursPresent"`
+	HoursPresent  int64 `json:"hoursPresent" doc:"of those expected"`
+	HoursPartial  int64 `json:"hoursPartial" doc:"of those present: covered by samples less than 95 % of the time"`
 	Rows          int64 `json:"rows"`
 	Bytes         int64 `json:"bytes"`
 	// DefaultShare is nil while the agent has priced nothing.
@@ -79,8 +80,8 @@ type ClusterStatus struct {
 type DayCoverage struct {
 	Date            string `json:"date"`
 	HoursExpected   int    `json:"hoursExpected"`
-	HoursPresent    int    `json:"hoursPresent"`
-	PartialHours    int    `json:"partialHours,omitempty"`
+	HoursPresent    int    `json:"hoursPresent" doc:"of those expected; the hour that is running is not"`
+	PartialHours    int    `json:"partialHours,omitempty" doc:"of those present: covered by samples less than 95 % of the time"`
 	CoverageSeconds int64  `json:"coverageSeconds"`
 	Rows            int64  `json:"rows"`
 }

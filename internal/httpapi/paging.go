@@ -41,10 +41,10 @@ func totalAssets(sets []query.AssetSet) *cost.Sum {
 
 // wholeAllocations is what all rows of a question cost, those included that
 // offset and limit leave out. The total is the same however rows are grouped,
-// so one group is asked for, unless shares could depend on the groups.
+// so one group is asked for, unless the split of shared cost is over the groups.
 func (a *API) wholeAllocations(ctx context.Context, q query.AllocationQuery) (total *cost.Sum, version string, err error) {
 	q.Offset, q.Limit, q.SortBy, q.IncludeAttachments = 0, 0, "", false
-	if len(q.ShareNamespaces) == 0 && len(q.ShareLabels) == 0 && q.ShareCostMonthly == 0 {
+	if q.ShareSplit != query.SplitEven {
 		q.Aggregate, q.All = nil, true
 	}
 	ans, err := a.cfg.Questions.Allocations(ctx, q)

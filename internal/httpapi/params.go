@@ -70,10 +70,11 @@ type AllocationParams struct {
 
 	IncludeOverhead   string `query:"includeOverhead" doc:"Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides."`
 	ShareTenancyCosts string `query:"shareTenancyCosts" doc:"Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model."`
-	ShareNamespaces   string `query:"shareNamespaces" doc:"Comma-separated namespaces whose cost is shared by all others."`
+	ShareNamespaces   string `query:"shareNamespaces" doc:"Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so."`
 	ShareLabels       string `query:"shareLabels" doc:"Comma-separated key:value labels whose workloads' cost is shared by all others."`
 	ShareCost         string `query:"shareCost" doc:"A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets."`
 	ShareSplit        string `query:"shareSplit" doc:"weighted (default) by cost, or even"`
+	ShareScope        string `query:"shareScope" doc:"Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does"`
 
 	IncludeSharedCostBreakdown string `query:"includeSharedCostBreakdown" doc:"Rows carry sharedCostBreakdown. Default: false at the root, true under /model."`
 	ListParams

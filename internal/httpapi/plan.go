@@ -42,6 +42,8 @@ func planAllocation(d Dialect, in *AllocationParams, raw url.Values, now time.Ti
 	q.ShareCostMonthly = p.money("shareCost", in.ShareCost)
 	q.ShareSplit = query.ShareSplit(p.choice("shareSplit", in.ShareSplit, string(query.SplitWeighted),
 		string(query.SplitWeighted), string(query.SplitEven)))
+	q.ShareScope = query.ShareScope(p.choice("shareScope", in.ShareScope, string(query.ShareWithinCluster),
+		string(query.ShareWithinCluster), string(query.ShareWithinFleet)))
 	q.Ascending, q.Offset, q.Limit = p.order(in.ListParams), p.count("offset", in.Offset, 0), p.count("limit", in.Limit, 0)
 	plan := allocationPlan{
 		breakdown: p.booleanOr("includeSharedCostBreakdown", in.IncludeSharedCostBreakdown, d.SharedBreakdown),

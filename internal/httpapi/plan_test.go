@@ -31,7 +31,7 @@ func TestDialectDefaults(t *testing.T) {
 		s.get(t, tc.path, nil)
 		got := s.fake.allocation
 		tc.want.Window = got.Window
-		tc.want.ShareSplit, tc.want.IncludeAttachments = query.SplitWeighted, true
+		tc.want.ShareSplit, tc.want.ShareScope, tc.want.IncludeAttachments = query.SplitWeighted, query.ShareWithinCluster, true
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s asks (-want +got):\n%s", tc.path, diff)
 		}
@@ -52,7 +52,7 @@ func TestExplicitParametersMeanTheSame(t *testing.T) {
 		"accumulate=day&includeIdle=true&shareTenancyCosts=false",
 		"step=6h&shareIdle=true&shareTenancyCosts=true",
 		"step=1d&idle=true&shareIdle=weighted&idleByNode=true&shareTenancyCosts=false&includeOverhead=true",
-		"accumulate=true&idle=true&splitIdle=true&includeOverhead=true&shareNamespaces=kube-system,monitoring&shareLabels=app:x&shareCost=730&shareSplit=even",
+		"accumulate=true&idle=true&splitIdle=true&includeOverhead=true&shareNamespaces=kube-*,monitoring&shareLabels=app:x&shareCost=730&shareSplit=even&shareScope=fleet",
 		`accumulate=true&idle=true&includeOverhead=false&filter=namespace:"a"&sortBy=cpuCost&sortByOrder=asc&offset=1&limit=2`,
 	} {
 		var asked []query.AllocationQuery
@@ -152,6 +152,7 @@ func TestMalformed(t *testing.T) {
 		{"/allocation?window=1d&idle=maybe", "idle", "maybe"},
 		{"/allocation?window=1d&shareIdle=evenly", "shareIdle", "evenly"},
 		{"/allocation?window=1d&shareSplit=odd", "shareSplit", "weighted"},
+		{"/allocation?window=1d&shareScope=region", "shareScope", "fleet"},
 		{"/allocation?window=1d&shareCost=-1", "shareCost", "amount"},
 		{"/allocation?window=1d&shareCost=NaN", "shareCost", "amount"},
 		{"/allocation?window=1d&shareLabels=app", "shareLabels", "key:value"},

@@ -77,6 +77,9 @@ func (q *AllocationQuery) check() error {
 	case q.ShareSplit != "" && q.ShareSplit != SplitWeighted && q.ShareSplit != SplitEven:
 		return invalid("shareSplit", fmt.Sprintf("%q is not known", q.ShareSplit), "use weighted or even")
 	}
+	if q.ShareScope != "" && q.ShareScope != ShareWithinCluster && q.ShareScope != ShareWithinFleet {
+		return invalid("shareScope", fmt.Sprintf("%q is not known", q.ShareScope), "use cluster or fleet")
+	}
 	for _, l := range q.ShareLabels {
 		if l.Key == "" || l.Value == "" {
 			return invalid("shareLabels", fmt.Sprintf("%q is not key:value", l.Key+":"+l.Value), "write app:web")

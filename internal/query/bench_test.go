@@ -56,6 +56,8 @@ func BenchmarkQuestions(b *testing.B) {
 		{"idle_shared", query.AllocationQuery{Window: month, Aggregate: dims(b, "namespace"), Idle: query.IdleShareByCluster}},
 		{"filtered_by_label", query.AllocationQuery{Window: month, StepHours: 24, Aggregate: dims(b, "namespace"), Filter: team, Idle: query.IdleSeparate}},
 		{"overhead_shared_daily", query.AllocationQuery{Window: month, StepHours: 24, Aggregate: dims(b, "namespace"), Idle: query.IdleSeparate, Overhead: query.OverheadShare}},
+		{"namespace_shared", query.AllocationQuery{Window: month, Aggregate: dims(b, "namespace"), Idle: query.IdleSeparate, ShareNamespaces: []string{"team-00"}}},
+		{"kubecost_default", query.AllocationQuery{Window: month, StepHours: 24, Aggregate: dims(b, "cluster"), Idle: query.IdleSeparate, Overhead: query.OverheadShare}},
 		{"one_cluster_month", query.AllocationQuery{Window: month, StepHours: 24, Aggregate: dims(b, "controller"), Filter: oneCluster, Idle: query.IdleShareByCluster, Limit: 50}},
 		{"week_by_namespace", query.AllocationQuery{Window: cost.Window{Start: month.End - 7*24, End: month.End}, StepHours: 24, Aggregate: dims(b, "namespace"), Idle: query.IdleSeparate, Overhead: query.OverheadShare}},
 	}

@@ -101,8 +101,10 @@ func (e *Engine) completionSQL(q CompletionQuery, meta *storeMeta, limit int) (s
 	if source == SourceAllocation && (q.Field == "service" || q.Field == "services") {
 		expr = "unnest(string_split(services, ','))"
 	}
-	return fmt.Sprintf("SELECT v FROM (SELECT DISTINCT %s AS v FROM %s %s WHERE %s) WHERE v <> '' AND %s ORDER BY 1 LIMIT %d",
-		expr, table(), strings.Join(b.joins, " "), andAll(when, where), search("v"), limit), nil
+	// Rows that no container owns have reserved names in place of these.
+	none := literals([]string{"", cost.IdleName, cost.OverheadName, cost.UnmountedName})
+	return fmt.Sprintf("SELECT v FROM (SELECT DISTINCT %s AS v FROM %s %s WHERE %s) WHERE v NOT IN (%s) AND %s ORDER BY 1 LIMIT %d",
+		expr, table(), strings.Join(b.joins, " "), andAll(when, where), none, search("v"), limit), nil
 }
 
 // labelField reads "label", "label:app", "annotation" and "annotation:x".

@@ -15,9 +15,12 @@ const silentAfter = 2 * time.Hour
 // was expected when it was asked.
 type presence struct {
 	clusters []clusterMeta
-	hours    map[string]int64
+	of       map[string]covered
 	end      cost.Hour // hours from here on were not expected yet
 }
+
+// covered is what is there of a cluster.
+type covered struct{ hours, partly, seconds int64 }
 
 // settled is the first hour that is not expected to be there yet.
 func (e *Engine) settled() cost.Hour { return cost.HourOf(e.cfg.Now().Add(-e.cfg.Settle)) }
@@ -28,22 +31,31 @@ func (e *Engine) questionKey(what, version, question string) string {
 	return fmt.Sprintf("%s %s %d %d %s", what, version, e.settled(), cost.HourOf(e.cfg.Now()), question)
 }
 
-// presenceOf counts the hours that the clusters of a scope have in a window.
+// presenceOf counts the hours that the clusters of a scope have in a window, up
+// to now and to their retirement. A cluster's first hour is never partly there:
+// what came before its first sample is not expected.
 func (e *Engine) presenceOf(ctx context.Context, meta *storeMeta, w cost.Window, scope Node) (*presence, error) {
-	p := &presence{hours: map[string]int64{}, end: e.settled()}
+	p := &presence{of: map[string]covered{}, end: e.settled()}
+	expected := []string{}
 	for _, c := range meta.clusters {
-		if matchesCluster(scope, c.name) {
-			p.clusters = append(p.clusters, c)
+		if !matchesCluster(scope, c.name) {
+			continue
+		}
+		p.clusters = append(p.clusters, c)
+		if at, ok := e.cfg.Retired(c.name); ok {
+			expected = append(expected, fmt.Sprintf("NOT (cluster = %s AND hour >= %d)", literal(c.name), cost.HourOf(at)))
 		}
 	}
 	past := w.Intersect(cost.Window{Start: w.Start, End: p.end})
 	if past.Empty() {
 		return p, nil
 	}
-	q := fmt.Sprintf("SELECT cluster, count(*) FROM coverage WHERE day BETWEEN %s AND %s AND hour >= %d AND hour < %d GROUP BY cluster",
-		dayLiteral(past.Start.Day()), dayLiteral((past.End - 1).Day()), past.Start, past.End)
+	expected = append(expected, fmt.Sprintf("day BETWEEN %s AND %s AND hour >= %d AND hour < %d",
+		dayLiteral(past.Start.Day()), dayLiteral((past.End-1).Day()), past.Start, past.End))
+	q := fmt.Sprintf("SELECT cluster, count(*), count(*) FILTER (coverage_seconds < %d AND hour > first_hour), sum(coverage_seconds)::BIGINT"+
+		" FROM coverage JOIN cluster USING (cluster) WHERE %s GROUP BY cluster", cost.WholeHour, andAll(expected...))
 	err := e.each(ctx, q, func(v []any) error {
-		p.hours[textOf(v[0])] = integer(v[1])
+		p.of[textOf(v[0])] = covered{integer(v[1]), integer(v[2]), integer(v[3])}
 		return nil
 	})
 	return p, err
@@ -61,12 +73,17 @@ func (e *Engine) completeness(p *presence, w cost.Window) Completeness {
 			end = min(end, cost.HourOf(retired))
 		}
 		cc := ClusterCompleteness{Cluster: m.name, HoursExpected: max(0, int64(end-max(w.Start, m.first)))}
-		cc.HoursPresent = min(p.hours[m.name], cc.HoursExpected)
+		have := p.of[m.name]
+		cc.HoursPresent = min(have.hours, cc.HoursExpected)
+		cc.HoursPartial = min(have.partly, cc.HoursPresent)
+		cc.SecondsCovered = min(have.seconds, 3600*cc.HoursPresent)
 		if gone := m.last.End(); !isRetired && now.Sub(gone) > silentAfter {
 			cc.SilentSince = gone
 		}
 		c.HoursExpected += cc.HoursExpected
 		c.HoursPresent += cc.HoursPresent
+		c.HoursPartial += cc.HoursPartial
+		c.SecondsCovered += cc.SecondsCovered
 		c.Clusters = append(c.Clusters, cc)
 	}
 	return c

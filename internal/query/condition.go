@@ -160,7 +160,15 @@ func (b *textBuilder) matchText(expr string, m Match) string {
 		parts = append(parts, expr+" IN ("+literals(plain)+")")
 	}
 	if len(kinds) > 0 {
-		parts = append(parts, b.missing(expr+" = ''", kinds))
+		// Rows that no container owns carry the name itself where a container
+		// has its namespace, pod and name.
+		none := []string{""}
+		if b.source == SourceAllocation {
+			for _, k := range kinds {
+				none = append(none, missingName(cost.Kind(k)))
+			}
+		}
+		parts = append(parts, b.missing(expr+" IN ("+literals(none)+")", kinds))
 	}
 	return orAll(parts)
 }

@@ -177,12 +177,21 @@ func TestCompleteness(t *testing.T) {
 	w := cost.Window{Start: f.window().Start, End: end + 100}
 	got := ask(t, t, e, query.AllocationQuery{Window: w, Aggregate: dims(t, "cluster")}).Completeness
 	want := []query.ClusterCompleteness{
-		{Cluster: "c0", HoursExpected: 100, HoursPresent: 96, SilentSince: end.Start()},
-		{Cluster: "c1", HoursExpected: 72, HoursPresent: 72},
-		{Cluster: "c2", HoursExpected: 76, HoursPresent: 72, SilentSince: end.Start()}, // from its first hour, a day later
+		{Cluster: "c0", HoursExpected: 100, HoursPresent: 96, SecondsCovered: 96 * 3600, SilentSince: end.Start()},
+		{Cluster: "c1", HoursExpected: 72, HoursPresent: 72, SecondsCovered: 72 * 3600},
+		{Cluster: "c2", HoursExpected: 76, HoursPresent: 72, SecondsCovered: 72 * 3600, SilentSince: end.Start()}, // from its first hour, a day later
 	}
 	if !slices.Equal(got.Clusters, want) || got.HoursExpected != 248 || got.HoursPresent != 240 {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	// Half the samples of three hours are missing; of a cluster's first hour,
+	// what came before its first sample is not expected.
+	first := f.window().Start
+	scan(t, f.store, fmt.Sprintf("UPDATE coverage SET coverage_seconds = 1800 WHERE cluster = 'c0' AND hour IN (%d, %d, %d)", first, first+5, first+6),
+		func(*sql.Rows) error { return nil })
+	half := ask(t, t, f.engine(t), query.AllocationQuery{Window: w, Aggregate: dims(t, "cluster")}).Completeness
+	if c0 := half.Clusters[0]; half.HoursPartial != 2 || c0.HoursPartial != 2 || c0.SecondsCovered != 96*3600-3*1800 {
+		t.Errorf("hours covered by half: %+v", half)
 	}
 	only := ask(t, t, e, query.AllocationQuery{Window: w, Filter: query.Filter{Root: query.Match{Property: "cluster", Not: true, Op: query.OpEquals, Values: []string{"c0"}}}})
 	if len(only.Completeness.Clusters) != 2 {

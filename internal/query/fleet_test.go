@@ -138,9 +138,10 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 				PriceSource: []string{"book", "default"}[n%2], Labels: cost.LabelsOf(map[string]string{"pool": fmt.Sprint("p", n%2)}),
 			}
 			row := func(kind cost.Kind) cost.Allocation {
+				name := missingOf(kind) // as allocate writes them; containers have names of their own
 				return cost.Allocation{
 					WindowStart: us, Cluster: cluster, Kind: kind, Node: node, AssetID: id, EndSeconds: 3600,
-					RunSeconds: 3600, CoverageSeconds: 3600, PriceSource: "book",
+					Namespace: name, Pod: name, Container: name, RunSeconds: 3600, CoverageSeconds: 3600, PriceSource: "book",
 				}
 			}
 			for p := range 4 {
@@ -205,12 +206,14 @@ func clusterDay(seed uint64, cluster string, c int, day cost.Day) (allocs []cost
 			})
 		}
 		un := cost.Allocation{
-			WindowStart: us, Cluster: cluster, Kind: cost.KindUnmounted, AssetID: "vol-u", Namespace: []string{"data", "", "old"}[c],
+			WindowStart: us, Cluster: cluster, Kind: cost.KindUnmounted, AssetID: "vol-u", Namespace: []string{"data", cost.UnmountedName, "old"}[c],
+			Pod: cost.UnmountedName, Container: cost.UnmountedName,
 			EndSeconds: 3600, RunSeconds: 3600, CoverageSeconds: 3600, PVByteHours: 5 << 30, PVCost: money(700_001), PriceSource: "default",
 		}
 		allocs = append(allocs, un)
 		plane := cost.Allocation{
-			WindowStart: us, Cluster: cluster, Kind: cost.KindOverhead, AssetID: "plane", EndSeconds: 3600, RunSeconds: 3600,
+			WindowStart: us, Cluster: cluster, Kind: cost.KindOverhead, AssetID: "plane", EndSeconds: 3600,
+			Namespace: cost.OverheadName, Pod: cost.OverheadName, Container: cost.OverheadName, RunSeconds: 3600,
 			CoverageSeconds: 3600, OverheadCost: 100_000_000, PriceSource: "book",
 		}
 		allocs = append(allocs, plane)

@@ -97,10 +97,11 @@ func drawQuery(t *rapid.T, tb testing.TB, f *fleet) query.AllocationQuery {
 		q.Filter.Root = drawFilter(t, 2)
 	}
 	if rapid.IntRange(0, 2).Draw(t, "shared") == 0 {
-		q.ShareNamespaces = rapid.SampledFrom([][]string{nil, {"kube-system"}, {"data", "old"}, {"web", "data", "kube-system", "default"}}).Draw(t, "shareNamespaces")
+		q.ShareNamespaces = rapid.SampledFrom([][]string{nil, {"kube-system"}, {"data", "old"}, {"kube-*", "w*"}, {"web", "data", "kube-system", "default"}}).Draw(t, "shareNamespaces")
 		q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(t, "shareLabels")
 		q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(t, "shareCost")
 		q.ShareSplit = rapid.SampledFrom([]query.ShareSplit{"", query.SplitWeighted, query.SplitEven}).Draw(t, "split")
+		q.ShareScope = rapid.SampledFrom([]query.ShareScope{"", query.ShareWithinCluster, query.ShareWithinFleet}).Draw(t, "scope")
 	}
 	return q
 }
@@ -119,6 +120,7 @@ func TestLaws(t *testing.T) {
 	for name, check := range map[string]func(*testing.T, *fleet){
 		"AgainstReference":  checkAgainstReference,
 		"OneScopeOneTotal":  checkOneScopeOneTotal,
+		"FilterOneTotal":    checkFilterOneTotal,
 		"SplittingAWindow":  checkSplittingAWindow,
 		"PartsOfAPartition": checkPartsOfAPartition,
 		"PartsWithShares":   checkPartsWithShares,
@@ -236,16 +238,29 @@ func checkOneScopeOneTotal(t *testing.T, f *fleet) {
 		if q.Overhead == query.OverheadHide {
 			q.Overhead = query.OverheadShare
 		}
-		if q.Filter.Root != nil && len(q.ShareNamespaces)+len(q.ShareLabels) > 0 {
-			// A part of the fleet takes from the pools of the whole: its total
-			// is the same for every grouping, but not what it is unshared.
-			q.ShareSplit = query.SplitWeighted
-			ungrouped := q
-			ungrouped.All = true
-			want = total(ask(rt, t, e, ungrouped))
+		if q.Filter.Root != nil && q.ShareScope == query.ShareWithinFleet {
+			q.ShareScope = query.ShareWithinCluster // else a cluster takes from the others
 		}
 		if got := total(ask(rt, t, e, q)); got != want {
 			rt.Fatalf("%+v: total %d, want %d", q, got, want)
+		}
+	})
+}
+
+// Whatever is filtered and shared, the total is the same for every aggregation
+// and for sets of one day or many. (An even split is over the rows of the
+// aggregation, and idle shown apart has the basis that the question has.)
+func checkFilterOneTotal(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		drawShares(rt, &q)
+		q.Filter.Root, q.ShareSplit = drawFilter(rt, 2), query.SplitWeighted
+		q.StepHours, q.Accumulate = 0, rapid.SampledFrom([]query.Accumulate{"", "day", "all", "month"}).Draw(rt, "sets")
+		whole := q
+		whole.All, whole.Aggregate, whole.Accumulate = true, nil, query.AccumulateAll
+		if got, want := total(ask(rt, t, e, q)), total(ask(rt, t, e, whole)); got != want {
+			rt.Fatalf("%+v: total %d, ungrouped %d", q, got, want)
 		}
 	})
 }
@@ -341,6 +356,7 @@ func drawShares(rt *rapid.T, q *query.AllocationQuery) {
 	q.ShareNamespaces = rapid.SampledFrom([][]string{{"kube-system"}, {"data", "old"}, {"web"}}).Draw(rt, "sharedNamespaces")
 	q.ShareLabels = rapid.SampledFrom([][]query.LabelMatch{nil, {{Key: "app", Value: "db"}}}).Draw(rt, "sharedLabels")
 	q.ShareCostMonthly = rapid.SampledFrom([]cost.Money{0, 730_000_000_001}).Draw(rt, "sharedCost")
+	q.ShareScope = rapid.SampledFrom([]query.ShareScope{query.ShareWithinCluster, query.ShareWithinFleet}).Draw(rt, "sharedScope")
 	q.Overhead = query.OverheadShare
 	q.IdleByNode = true
 	if q.Idle == query.IdleShareByCluster {
@@ -348,14 +364,20 @@ func drawShares(rt *rapid.T, q *query.AllocationQuery) {
 	}
 }
 
-// pots bounds how many amounts an answer shares: in each unit every namespace,
-// label and cluster's overhead, and shareCost. A unit is a day or an hour.
+// pots bounds how many amounts an answer shares: in each unit every namespace
+// and label (of each cluster, or of the fleet), each cluster's overhead, and
+// shareCost. A unit is a day or an hour.
 func pots(q query.AllocationQuery, sets int) int64 {
 	units := int64(len(q.Window.Days()) + sets)
 	if q.StepHours > 0 && q.StepHours < 24 || q.Accumulate == query.AccumulateHour {
 		units = q.Window.Hours()
 	}
-	return units * int64(len(q.ShareNamespaces)+len(q.ShareLabels)+3+1)
+	const clusters = 3
+	pools := int64(len(q.ShareNamespaces) + len(q.ShareLabels))
+	if q.ShareScope != query.ShareWithinFleet {
+		pools *= clusters
+	}
+	return units * (pools + clusters + 1)
 }
 
 // negated is the filter that matches what n does not.

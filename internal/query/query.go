@@ -65,6 +65,15 @@ const (
 	SplitEven     ShareSplit = "even"
 )
 
+// ShareScope says with whom shared namespaces and labels share.
+type ShareScope string
+
+// The scopes.
+const (
+	ShareWithinCluster ShareScope = "cluster" // each cluster's with its own workloads; the default
+	ShareWithinFleet   ShareScope = "fleet"   // all clusters' with all workloads
+)
+
 // LabelMatch is one key and value of shareLabels.
 type LabelMatch struct{ Key, Value string }
 
@@ -86,6 +95,7 @@ type AllocationQuery struct {
 	ShareLabels      []LabelMatch
 	ShareCostMonthly cost.Money // once per fleet; ÷ 730 × elapsed hours
 	ShareSplit       ShareSplit
+	ShareScope       ShareScope // of namespaces and labels; "" is the cluster
 
 	SortBy    string // totalCost (default), cpuCost, ramCost, name, …
 	Ascending bool
@@ -192,15 +202,19 @@ type Answer struct {
 
 // Completeness tells how much of what was expected is there.
 type Completeness struct {
-	HoursExpected int64
-	HoursPresent  int64
-	Clusters      []ClusterCompleteness
+	HoursExpected  int64
+	HoursPresent   int64
+	HoursPartial   int64 // of those present, covered less than cost.WholeHour
+	SecondsCovered int64 // of the hours present
+	Clusters       []ClusterCompleteness
 }
 
 // ClusterCompleteness is one cluster's part.
 type ClusterCompleteness struct {
 	Cluster                     string
 	HoursExpected, HoursPresent int64
+	HoursPartial                int64
+	SecondsCovered              int64
 	// SilentSince is set when the cluster's last hour lies more than two hours
 	// back and it is not retired.
 	SilentSince time.Time

@@ -147,7 +147,7 @@ func (x *refRow) matchesAny(m query.Match) bool {
 			case m.Op == query.OpSuffix:
 				ok = strings.HasSuffix(have, want)
 			case strings.HasPrefix(want, "__"):
-				ok = have == "" && want == missingOf(x.kind)
+				ok = (have == "" || have == want) && want == missingOf(x.kind)
 			default:
 				ok = have == want
 			}
@@ -234,8 +234,10 @@ func (r *refRun) pool(x *refRow) string {
 	if x.kind != cost.KindContainer && x.kind != cost.KindUnmounted {
 		return ""
 	}
-	if slices.Contains(r.q.ShareNamespaces, x.namespace) {
-		return x.namespace
+	for _, n := range r.q.ShareNamespaces {
+		if prefix, wild := strings.CutSuffix(n, "*"); n == x.namespace || wild && strings.HasPrefix(x.namespace, prefix) {
+			return x.namespace
+		}
 	}
 	for _, l := range r.q.ShareLabels {
 		if v, ok := x.labels[l.Key]; ok && v == l.Value {
@@ -304,7 +306,10 @@ func (r *refRun) share(w cost.Window, out refSet, sharesIdle bool) {
 			if !u.Contains(x.hour) {
 				continue
 			}
-			amount, id := x.own(), [2]string{r.pool(x), ""}
+			amount, id := x.own(), [2]string{r.pool(x), x.cluster}
+			if r.q.ShareScope == query.ShareWithinFleet {
+				id[1] = ""
+			}
 			if sharesIdle && id[0] != "" {
 				amount += x.idle[r.byNode][0] + x.idle[r.byNode][1] + x.idle[r.byNode][2]
 			}
@@ -342,6 +347,8 @@ func part730(m cost.Money, h cost.Hour) int64 {
 	return n.Div(n, big.NewInt(730)).Int64()
 }
 
+// divide gives a pot to the containers of a cluster, or of the fleet without
+// one.
 func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refPot) {
 	if p.amount == 0 {
 		return
@@ -350,7 +357,7 @@ func (r *refRun) divide(u cost.Window, out refSet, name, cluster string, p *refP
 	var names []string
 	for i := range r.rows {
 		x := &r.rows[i]
-		if x.kind != cost.KindContainer || !u.Contains(x.hour) || r.pool(x) != "" || name == "__overhead__" && x.cluster != cluster {
+		if x.kind != cost.KindContainer || !u.Contains(x.hour) || r.pool(x) != "" || cluster != "" && x.cluster != cluster {
 			continue
 		}
 		k := r.name(x)

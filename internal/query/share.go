@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -31,18 +30,17 @@ type recipient struct {
 	in, out int64 // nano-units
 }
 
-// takers are the recipients of a unit, sorted by name, by cluster and merged
-// over all clusters.
-type takers struct {
-	clusters map[string][]recipient
-	all      []recipient
+// scope is who shares with whom in a unit: a cluster, or the fleet where
+// cluster is "".
+type scope struct {
+	unit
+	cluster string
 }
 
-// pot is an amount to be shared within a unit.
+// pot is an amount to be shared within a scope.
 type pot struct {
-	unit
+	scope
 	name    string
-	cluster string // of overhead: shared within it
 	amount  int64
 	matched int64 // the part whose own rows the filter matches
 	kind    cost.Kind
@@ -53,7 +51,7 @@ func (r *allocRun) poolTest(s *statement) string {
 	var tests []string
 	if len(r.q.ShareNamespaces) > 0 {
 		s.need("namespace")
-		tests = append(tests, "namespace IN ("+literals(r.q.ShareNamespaces)+")")
+		tests = append(tests, sharedNamespace(r.q.ShareNamespaces))
 	}
 	for _, l := range r.q.ShareLabels {
 		s.need("labels_id")
@@ -63,6 +61,42 @@ func (r *allocRun) poolTest(s *statement) string {
 		return ""
 	}
 	return orAll(tests)
+}
+
+// sharedNamespace is the condition for rows of the namespaces named; a name that
+// ends in * stands for all that begin so.
+func sharedNamespace(names []string) string {
+	tests := make([]string, len(names))
+	for i, n := range names {
+		if prefix, ok := strings.CutSuffix(n, "*"); ok {
+			tests[i] = compare("namespace", OpPrefix, prefix)
+		} else {
+			tests[i] = compare("namespace", OpEquals, n)
+		}
+	}
+	return orAll(tests)
+}
+
+// warnUnmatched names what is to be shared and cost nothing: a misspelt name
+// would otherwise look like a cluster without shared cost.
+func (r *allocRun) warnUnmatched(pots []pot) {
+	shared := func(match func(name string) bool) bool {
+		return slices.ContainsFunc(pots, func(p pot) bool { return p.kind == cost.KindContainer && match(p.name) })
+	}
+	for _, n := range r.q.ShareNamespaces {
+		prefix, wild := strings.CutSuffix(n, "*")
+		if !shared(func(name string) bool { return name == n || wild && strings.HasPrefix(name, prefix) }) {
+			r.warnings = append(r.warnings, fmt.Sprintf("shareNamespaces: namespace %q has no cost in this window, so nothing of it is shared", n))
+		}
+	}
+	if len(r.q.ShareNamespaces) > 0 {
+		return // workloads with the label may be in those
+	}
+	for _, l := range r.q.ShareLabels {
+		if name := l.Key + ":" + l.Value; !shared(func(n string) bool { return n == name }) {
+			r.warnings = append(r.warnings, fmt.Sprintf("shareLabels: nothing with the label %s has cost in this window, so nothing of it is shared", name))
+		}
+	}
 }
 
 func shareLabelTest(l LabelMatch) string {
@@ -75,7 +109,7 @@ func (r *allocRun) poolName() string {
 	var b strings.Builder
 	b.WriteString("CASE")
 	if len(r.q.ShareNamespaces) > 0 {
-		fmt.Fprintf(&b, " WHEN namespace IN (%s) THEN namespace", literals(r.q.ShareNamespaces))
+		fmt.Fprintf(&b, " WHEN %s THEN namespace", sharedNamespace(r.q.ShareNamespaces))
 	}
 	for _, l := range r.q.ShareLabels {
 		fmt.Fprintf(&b, " WHEN %s THEN %s", shareLabelTest(l), literal(l.Key+":"+l.Value))
@@ -85,54 +119,71 @@ func (r *allocRun) poolName() string {
 }
 
 // shares gives shared namespaces and labels, overhead and shareCost to the
-// rows, unit by unit. What is given never differs from what was taken: amounts
+// rows, scope by scope. What is given never differs from what was taken: amounts
 // are split by largest remainder, first between what the filter matches and
 // the rest, then over the rows.
+//
+// What a cluster shares with itself needs the rows of the filter's clusters
+// only. What the fleet shares needs them all: clusters outside the filter take
+// their part too.
 func (r *allocRun) shares() error {
-	pools := len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0
-	over := r.q.Overhead == OverheadShare
-	if !pools && !over && r.q.ShareCostMonthly == 0 {
-		return nil
-	}
-	var pots []pot
-	if pools {
-		p, err := r.pooled()
+	own := division{r: r, clusters: r.scope, match: r.rest, byCluster: true}
+	fleet := division{r: r, match: r.q.Filter.Root}
+	var ofOwn, ofFleet []pot
+	if len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0 {
+		d, to := &own, &ofOwn
+		if r.q.ShareScope == ShareWithinFleet {
+			d, to = &fleet, &ofFleet
+		}
+		p, err := d.pooled()
 		if err != nil {
 			return err
 		}
-		pots = append(pots, p...)
+		*to = append(*to, p...)
+		r.warnUnmatched(p)
 	}
-	if over {
-		p, err := r.overheadPots()
+	if r.q.Overhead == OverheadShare {
+		p, err := own.overhead()
 		if err != nil {
 			return err
 		}
-		pots = append(pots, p...)
+		ofOwn = append(ofOwn, p...)
 	}
-	if len(pots) > 0 {
-		// Pools are shared over the fleet, so that a part of it takes what it
-		// takes within the whole; overhead alone needs only its own clusters.
-		scope, match := r.scope, r.rest
-		if pools {
-			scope, match = nil, r.q.Filter.Root
-		}
-		t, err := r.takers(scope, match, over)
-		if err != nil {
-			return err
-		}
-		if err := r.give(pots, t); err != nil {
-			return err
-		}
+	if r.q.ShareCostMonthly != 0 {
+		ofFleet = append(ofFleet, r.monthlyPots()...)
 	}
-	if r.q.ShareCostMonthly == 0 {
-		return nil
-	}
-	// Once per fleet: clusters outside the scope take their part too.
-	t, err := r.takers(nil, r.q.Filter.Root, false)
-	if err != nil {
+	if err := own.give(ofOwn); err != nil {
 		return err
 	}
-	return r.give(r.monthlyPots(), t)
+	return fleet.give(ofFleet)
+}
+
+// division is how pots are divided: among which rows, and which of them belong
+// to the answer.
+type division struct {
+	r         *allocRun
+	clusters  Node // the filter on clusters, nil for all
+	match     Node // what of the rest belongs to the answer
+	byCluster bool // each cluster shares with itself; else the fleet does
+}
+
+// statement begins one over the division's rows, in groups of set, unit,
+// whether they belong to the answer, and cluster.
+func (d *division) statement() (*statement, error) {
+	s := d.r.statement()
+	if err := s.filter(d.clusters); err != nil {
+		return nil, err
+	}
+	flag, err := s.flag(d.match)
+	if err != nil {
+		return nil, err
+	}
+	s.groups = []string{"s", "u", flag, "''"}
+	if d.byCluster {
+		s.need("cluster")
+		s.groups[3] = "cluster"
+	}
+	return s, nil
 }
 
 // flag is the expression for whether a filter matches a row.
@@ -143,16 +194,16 @@ func (s *statement) flag(n Node) (string, error) {
 	return s.condition(n)
 }
 
-// pooled sums what is shared of namespaces and labels, over the whole fleet.
-func (r *allocRun) pooled() ([]pot, error) {
-	s := r.statement()
-	s.where = append(s.where, r.poolTest(s))
-	s.kinds(cost.KindContainer, cost.KindUnmounted)
-	flag, err := s.flag(r.q.Filter.Root)
+// pooled sums what is shared of namespaces and labels.
+func (d *division) pooled() ([]pot, error) {
+	r := d.r
+	s, err := d.statement()
 	if err != nil {
 		return nil, err
 	}
-	s.groups = []string{"s", "u", flag, r.poolName()}
+	s.where = append(s.where, r.poolTest(s))
+	s.kinds(cost.KindContainer, cost.KindUnmounted)
+	s.groups = append(s.groups, r.poolName())
 	amount, columns := r.meta.ownCost()
 	s.need(columns...)
 	if r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode {
@@ -164,50 +215,45 @@ func (r *allocRun) pooled() ([]pot, error) {
 		amount += shares.String()
 	}
 	s.values = []string{sumInt(amount, r.wide)}
-	return r.readPots(s, func(p *pot, v []any) { p.name, p.kind = textOf(v[0]), cost.KindContainer })
+	return r.readPots(s, cost.KindContainer)
 }
 
-// overheadPots sums the overhead of each cluster.
-func (r *allocRun) overheadPots() ([]pot, error) {
-	s := r.statement()
-	s.kinds(cost.KindOverhead)
-	if err := s.filter(r.scope); err != nil {
-		return nil, err
-	}
-	flag, err := s.flag(r.rest)
+// overhead sums the overhead of each cluster.
+func (d *division) overhead() ([]pot, error) {
+	s, err := d.statement()
 	if err != nil {
 		return nil, err
 	}
-	s.need("cluster")
-	amount, columns := r.meta.ownCost()
+	s.kinds(cost.KindOverhead)
+	amount, columns := d.r.meta.ownCost()
 	s.need(columns...)
-	s.groups = []string{"s", "u", flag, "cluster"}
-	s.values = []string{sumInt(amount, r.wide)}
-	return r.readPots(s, func(p *pot, v []any) { p.name, p.cluster, p.kind = cost.OverheadName, textOf(v[0]), cost.KindOverhead })
+	s.groups = append(s.groups, literal(cost.OverheadName))
+	s.values = []string{sumInt(amount, d.r.wide)}
+	return d.r.readPots(s, cost.KindOverhead)
 }
 
-// readPots reads rows of (s, u, flag, …, amount) and adds up the two parts of
-// each pot.
-func (r *allocRun) readPots(s *statement, identify func(p *pot, v []any)) ([]pot, error) {
+// readPots reads rows of a division's groups, name and amount, and adds up the
+// two parts of each pot.
+func (r *allocRun) readPots(s *statement, kind cost.Kind) ([]pot, error) {
 	type id struct {
-		unit
-		name, cluster string
+		scope
+		name string
 	}
 	sums := map[id]*pot{}
 	err := r.e.each(r.ctx, s.sql(r), func(v []any) error {
-		amount, err := narrow(v[len(v)-1])
+		amount, err := narrow(v[5])
 		if err != nil {
 			return err
 		}
-		p := pot{unit: unit{int(integer(v[0])), integer(v[1])}}
-		identify(&p, v[3:])
-		k := id{p.unit, p.name, p.cluster}
-		if sums[k] == nil {
-			sums[k] = &p
+		k := id{scopeAt(v), textOf(v[4])}
+		p := sums[k]
+		if p == nil {
+			p = &pot{scope: k.scope, name: k.name, kind: kind}
+			sums[k] = p
 		}
-		sums[k].amount += amount
+		p.amount += amount
 		if matched, _ := v[2].(bool); matched {
-			sums[k].matched += amount
+			p.matched += amount
 		}
 		return nil
 	})
@@ -215,19 +261,12 @@ func (r *allocRun) readPots(s *statement, identify func(p *pot, v []any)) ([]pot
 	for _, p := range sums {
 		pots = append(pots, *p)
 	}
-	sort.Slice(pots, func(i, j int) bool {
-		a, b := &pots[i], &pots[j]
-		switch {
-		case a.set != b.set:
-			return a.set < b.set
-		case a.at != b.at:
-			return a.at < b.at
-		case a.cluster != b.cluster:
-			return a.cluster < b.cluster
-		}
-		return a.name < b.name
-	})
 	return pots, err
+}
+
+// scopeAt reads the scope of a row of a division's groups.
+func scopeAt(v []any) scope {
+	return scope{unit{int(integer(v[0])), integer(v[1])}, textOf(v[3])}
 }
 
 // narrow reads an amount that must fit an int64: nine billion units of
@@ -255,7 +294,7 @@ func (r *allocRun) monthlyPots() []pot {
 				next, at = h+1, int64(h)
 			}
 			amount := upTo(next) - upTo(h)
-			p := pot{unit: unit{i, at}, name: ShareCostName, amount: amount}
+			p := pot{scope: scope{unit: unit{i, at}}, name: ShareCostName, amount: amount}
 			if r.q.Filter.Root == nil {
 				p.matched = amount
 			}
@@ -267,33 +306,25 @@ func (r *allocRun) monthlyPots() []pot {
 }
 
 // takers reads the weights of all rows that take shared cost: containers
-// outside the pools. Those the filter does not match are one recipient, unless
-// the split is even, which must know how many they are.
-func (r *allocRun) takers(scope, match Node, byCluster bool) (map[unit]*takers, error) {
-	s := r.statement()
-	parts, err := s.group(r.dims)
+// outside the pools, sorted by name. Those the filter does not match are one
+// recipient, unless the split is even, which must know how many they are.
+func (d *division) takers() (map[scope][]recipient, error) {
+	r := d.r
+	s, err := d.statement()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.filter(scope); err != nil {
+	parts, err := s.group(r.dims)
+	if err != nil {
 		return nil, err
 	}
 	if pool := r.poolTest(s); pool != "" {
 		s.where = append(s.where, "NOT "+pool)
 	}
 	s.kinds(cost.KindContainer)
-	flag, err := s.flag(match)
-	if err != nil {
-		return nil, err
-	}
-	exprs := groupExprs(parts)
-	s.groups = []string{"s", "u", flag, "''"}
-	if byCluster {
-		s.need("cluster")
-		s.groups[3] = "cluster"
-	}
+	exprs, flag := groupExprs(parts), s.groups[2]
 	for _, x := range exprs {
-		if match != nil && r.q.ShareSplit != SplitEven {
+		if d.match != nil && r.q.ShareSplit != SplitEven {
 			x = "CASE WHEN " + flag + " THEN " + x + " END"
 		}
 		s.groups = append(s.groups, x)
@@ -301,50 +332,38 @@ func (r *allocRun) takers(scope, match Node, byCluster bool) (map[unit]*takers, 
 	amount, columns := r.meta.ownCost()
 	s.need(columns...)
 	s.values = []string{sumInt(amount, r.wide)}
-	found := map[unit]*takers{}
-	names := make([]string, len(exprs))
+	found := map[scope][]recipient{}
+	values := make([]string, len(exprs))
 	err = r.e.each(r.ctx, s.sql(r), func(v []any) error {
 		weight, err := narrow(v[len(v)-1])
 		if err != nil {
 			return err
 		}
-		u := unit{int(integer(v[0])), integer(v[1])}
-		if found[u] == nil {
-			found[u] = &takers{clusters: map[string][]recipient{}}
-		}
-		for i := range names {
-			names[i] = textOf(v[4+i])
-		}
+		in, _ := v[2].(bool)
 		var to recipient
-		if in, _ := v[2].(bool); in {
-			_, to.name = r.rowKey(parts, names, cost.KindContainer)
+		if in || r.q.ShareSplit == SplitEven {
+			for i := range values {
+				values[i] = textOf(v[4+i])
+			}
+			_, to.name = r.rowKey(parts, values, cost.KindContainer)
+		}
+		if in {
 			to.in = max(0, weight)
 		} else {
-			if r.q.ShareSplit == SplitEven {
-				_, to.name = r.rowKey(parts, names, cost.KindContainer)
-			}
 			to.out = max(0, weight)
 		}
-		t, c := found[u], textOf(v[3])
-		t.clusters[c] = append(t.clusters[c], to)
+		k := scopeAt(v)
+		found[k] = append(found[k], to)
 		return nil
 	})
-	pools := !byCluster || len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0
-	for _, t := range found {
-		for c, list := range t.clusters {
-			if pools {
-				t.all = append(t.all, list...)
-			}
-			t.clusters[c] = mergeRecipients(list)
-		}
-		t.all = mergeRecipients(t.all)
+	for k, list := range found {
+		found[k] = mergeRecipients(list)
 	}
 	return found, err
 }
 
-// mergeRecipients sorts by name and adds up equal names.
+// mergeRecipients sorts by name and adds up equal names, in place.
 func mergeRecipients(list []recipient) []recipient {
-	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b recipient) int { return strings.Compare(a.name, b.name) })
 	out := list[:0]
 	for _, r := range list {
@@ -358,32 +377,35 @@ func mergeRecipients(list []recipient) []recipient {
 	return out
 }
 
-// give splits every pot over its unit's recipients. Without any recipient the
+// give splits every pot over its scope's recipients. Without any recipient the
 // part whose own rows the filter matches stays: overhead as __overhead__, the
 // rest as __shared__.
-func (r *allocRun) give(pots []pot, found map[unit]*takers) error {
-	// Parts are collected as integers first: a row takes one of every unit.
-	type share struct {
-		row  *AllocationRow
-		from string
+func (d *division) give(pots []pot) error {
+	if len(pots) == 0 {
+		return nil
 	}
-	given := map[share]cost.Money{}
+	r := d.r
+	found, err := d.takers()
+	if err != nil {
+		return err
+	}
+	// Parts are collected as integers first: a row takes one of every scope.
+	given := map[string]map[*AllocationRow]cost.Money{}
 	for _, p := range pots {
 		if p.amount == 0 {
 			continue
 		}
-		var list []recipient
-		if t := found[p.unit]; t != nil {
-			list = t.all
-			if p.kind == cost.KindOverhead {
-				list = t.clusters[p.cluster]
-			}
-		}
+		list := found[p.scope]
 		even := r.q.ShareSplit == SplitEven && p.kind != cost.KindOverhead
 		amounts, ok := splitPot(cost.Money(p.amount), list, even)
 		if !ok {
 			r.keep(p)
 			continue
+		}
+		of := given[p.name]
+		if of == nil {
+			of = map[*AllocationRow]cost.Money{}
+			given[p.name] = of
 		}
 		for i, a := range amounts {
 			if a == 0 {
@@ -393,16 +415,17 @@ func (r *allocRun) give(pots []pot, found map[unit]*takers) error {
 			if !ok {
 				return &Error{Code: CodeInternal, Reason: fmt.Sprintf("shared cost for %q, which is not in the answer", list[i].name)}
 			}
-			s := share{row, p.name}
-			if sum := given[s] + a; sum > -cost.MaxMoney && sum < cost.MaxMoney {
-				given[s] = sum
+			if sum := of[row] + a; sum > -cost.MaxMoney && sum < cost.MaxMoney {
+				of[row] = sum
 			} else {
 				row.share(p.name, a)
 			}
 		}
 	}
-	for s, amount := range given {
-		s.row.share(s.from, amount)
+	for name, of := range given {
+		for row, amount := range of {
+			row.share(name, amount)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ const (
 	stateFresh   = "fresh"
 	stateSilent  = "silent"
 	stateRetired = "retired"
-	stateEmpty   = "empty" // it has a status, but no hour
+	stateEmpty   = "empty"   // it has a status, but no hour
+	stateLoading = "loading" // what the bucket has of it is not loaded yet
 )
 
 // fleet is the API's view of ingest and of the retirements.
@@ -82,6 +84,9 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 		v := &views[i]
 		at, retired := s.retired.at(v.ClusterID)
 		c := clusterStatus(v, now, at, retired)
+		if c.State == stateEmpty && !out.Ready {
+			c.State = stateLoading
+		}
 		for i := range c.Problems {
 			explainText(&c.Problems[i], s.names)
 		}
@@ -199,13 +204,23 @@ func coverDays(c *httpapi.ClusterStatus, days []store.DayCoverage, expected cost
 	for _, day := range slices.Compact(all) {
 		d := have[day]
 		first := day.FirstHour()
-		want := expected.Intersect(cost.Window{Start: first, End: first + 24}).Hours()
-		c.Days = append(c.Days, httpapi.DayCoverage{
-			Date: day.String(), HoursExpected: int(want), HoursPresent: d.Hours, PartialHours: d.PartialHours,
-			CoverageSeconds: d.CoverageSeconds, Rows: d.Rows,
-		})
-		c.HoursExpected += want
-		c.HoursPresent += min(want, int64(d.Hours))
+		due := expected.Intersect(cost.Window{Start: first, End: first + 24})
+		var want uint32 // a bit for each expected hour
+		for h := due.Start; h < due.End; h++ {
+			want |= 1 << (h - first)
+		}
+		low := d.Low & want
+		if expected.Start >= first && expected.Start < first+24 {
+			low &^= 1 << (expected.Start - first) // nothing is expected before the first sample
+		}
+		out := httpapi.DayCoverage{
+			Date: day.String(), HoursExpected: bits.OnesCount32(want), HoursPresent: bits.OnesCount32(d.Present & want),
+			PartialHours: bits.OnesCount32(low), CoverageSeconds: d.CoverageSeconds, Rows: d.Rows,
+		}
+		c.Days = append(c.Days, out)
+		c.HoursExpected += int64(out.HoursExpected)
+		c.HoursPresent += int64(out.HoursPresent)
+		c.HoursPartial += int64(out.PartialHours)
 	}
 }
 

@@ -15,6 +15,7 @@ func (s *Scenario) writeState(e *exposition) {
 	s.writeOwners(e)
 	s.writeVolumes(e)
 	s.writeServices(e)
+	s.writeIngresses(e)
 }
 
 func (s *Scenario) writeNamespaces(e *exposition) {
@@ -406,6 +407,33 @@ func (s *Scenario) writeServices(e *exposition) {
 			"targetref_kind", "Pod", "targetref_name", p.name, "targetref_namespace", p.namespace, "endpoint_nodename", p.node.name, "endpoint_zone", p.node.zone, "address", p.ip,
 		}, held)
 	})
+}
+
+func (s *Scenario) writeIngresses(e *exposition) {
+	e.family("gauge", "kube_ingressclass_info", "Information about ingressclass.")
+	e.series([]string{"ingressclass", "alb", "controller", "ingress.k8s.aws/alb"}, while(s.from, s.to, 1))
+	e.series([]string{"ingressclass", "nginx", "controller", "k8s.io/ingress-nginx"}, while(s.from, s.to, 1))
+	e.family("gauge", "kube_ingress_info", "[STABLE] Information about ingress.")
+	for _, g := range s.ingresses {
+		e.series([]string{"namespace", g.namespace, "ingress", g.name, "ingressclass", g.class}, while(g.from, g.to, 1))
+	}
+	// One that pods behind a Service serve: no balancer of its own.
+	e.series([]string{"namespace", "shop", "ingress", "inner", "ingressclass", "nginx"}, while(s.from, s.to, 1))
+	e.family("gauge", "kube_ingress_path", "[STABLE] Ingress host, paths and backend service information.")
+	for _, g := range s.ingresses {
+		for _, v := range g.backends {
+			e.series([]string{
+				"namespace", g.namespace, "ingress", g.name, "host", "www.example.com", "path", "/" + v.name, "path_type", "Prefix",
+				"service_name", v.name, "service_port", "80",
+			}, while(g.from, g.to, 1))
+		}
+	}
+	e.family("gauge", "kube_ingress_annotations", "Kubernetes annotations converted to Prometheus labels.")
+	for _, g := range s.ingresses {
+		if g.group != "" {
+			e.series([]string{"namespace", g.namespace, "ingress", g.name, "annotation_alb_ingress_kubernetes_io_group_name", g.group}, while(g.from, g.to, 1))
+		}
+	}
 }
 
 func (v *simService) slice() string { return v.name + "-" + nameSuffix(hashOf(7, v.uid), 5) }

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -31,6 +32,7 @@ type Scenario struct {
 	pods               []*simPod
 	volumes            []*simVolume
 	services           []*simService
+	ingresses          []*simIngress
 	namespaces         []simNamespace
 	owners             []simOwner
 	managementProvider string
@@ -124,6 +126,15 @@ type simService struct {
 	from, to             int64
 }
 
+// simIngress is an Ingress that the cloud has a balancer for; those of one
+// class and group share it.
+type simIngress struct {
+	namespace, name string
+	class, group    string
+	backends        []*simService
+	from, to        int64
+}
+
 type simNamespace struct {
 	name                string
 	labels, annotations []string
@@ -212,6 +223,20 @@ func (v *simService) address() string {
 		return v.hostname
 	}
 	return v.ip
+}
+
+// address is what tells one balancer from another, while the source knows no
+// address.
+func (g *simIngress) address() string {
+	if g.group != "" {
+		return "ingress/" + g.class + "/" + g.group
+	}
+	return "ingress/" + g.class + "/" + g.namespace + "/" + g.name
+}
+
+// selects tells whether requests reach a pod at t.
+func (g *simIngress) selects(p *simPod, t int64) bool {
+	return slices.ContainsFunc(g.backends, func(v *simService) bool { return v.selects(p, t) })
 }
 
 // seen tells whether the source has samples for the step that holds t.

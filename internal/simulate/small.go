@@ -24,7 +24,7 @@ func Small(seed uint64) *Scenario {
 // ephemeral container, pod overhead, a static pod, a block volume shared by two pods, a network file system, claims never
 // mounted, a released volume, one never claimed, two volumes with one handle,
 // a volume that comes and goes, a balancer shared by two services, one without
-// pods, one that comes later, a GPU, an over-committed node, a spot node that
+// pods, one that comes later, ingresses with balancers of the cloud, a GPU, an over-committed node, a spot node that
 // comes, goes and comes back under the same name as another machine,
 // host-network daemons, boot disks, and a gap in the scrape.
 func SmallAt(seed uint64, start cost.Hour, hours int) *Scenario {
@@ -312,12 +312,22 @@ func (b *small) addServices() {
 		return v
 	}
 	service("shop", "db", "db")
-	for _, name := range []string{"web", "api"} {
-		v := service("shop", name, name)
+	api := service("shop", "api", "api")
+	for _, v := range []*simService{service("shop", "web", "web"), api} {
 		v.balancer, v.hostname = true, "k8s-shop-0123456789.elb.us-east-1.amazonaws.com"
 	}
 	up := service("media", "uploader", "uploader")
 	up.balancer, up.hostname, up.from = true, "k8s-media-9876543210.elb.us-east-1.amazonaws.com", minutes(30)
 	ghost := service("legacy", "ghost", "nothing")
 	ghost.balancer, ghost.ip = true, "203.0.113.7"
+	// Two ingresses of one group share a balancer, the second from minute 45 on;
+	// one has its own, and no pods behind it.
+	ingress := func(namespace, name, group string, backends ...*simService) *simIngress {
+		g := &simIngress{namespace: namespace, name: name, class: "alb", group: group, backends: backends, from: always, to: b.end}
+		b.s.ingresses = append(b.s.ingresses, g)
+		return g
+	}
+	ingress("media", "uploads", "public", up)
+	ingress("shop", "store", "public", api).from = minutes(45)
+	ingress("legacy", "ghost", "", ghost)
 }

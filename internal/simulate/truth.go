@@ -226,26 +226,35 @@ func (a *hourTruth) addVolumes(at int64) {
 	}
 }
 
-// addBalancers shares one second of every balancer evenly by its services,
-// then by their pods.
+// addBalancers shares one second of every balancer evenly by its services and
+// ingresses, then by their pods.
 func (a *hourTruth) addBalancers(at int64) {
-	behind := map[string][]*simService{}
+	type front struct {
+		namespace, name string
+		selects         func(p *simPod, t int64) bool
+	}
+	behind := map[string][]front{}
 	for _, v := range a.s.services {
 		if v.balancer && at >= v.from && at < v.to {
-			behind[v.address()] = append(behind[v.address()], v)
+			behind[v.address()] = append(behind[v.address()], front{v.namespace, v.name, v.selects})
 		}
 	}
-	for address, services := range behind {
-		u := sharedOf(a.balancers, address, services[0].namespace+"/"+services[0].name)
+	for _, g := range a.s.ingresses {
+		if at >= g.from && at < g.to {
+			behind[g.address()] = append(behind[g.address()], front{g.namespace, g.name, g.selects})
+		}
+	}
+	for address, fronts := range behind {
+		u := sharedOf(a.balancers, address, fronts[0].namespace+"/"+fronts[0].name)
 		u.hours += second
-		for _, v := range services {
+		for _, f := range fronts {
 			var holders []*simPod
 			for _, p := range a.s.pods {
-				if v.selects(p, at) {
+				if f.selects(p, at) {
 					holders = append(holders, p)
 				}
 			}
-			u.give(holders, at, second/float64(len(services)), v.namespace)
+			u.give(holders, at, second/float64(len(fronts)), f.namespace)
 		}
 	}
 }

@@ -227,20 +227,25 @@ func (s *Store) Clusters(ctx context.Context) ([]Cluster, error) {
 
 // DayCoverage is what is loaded of one cluster-day.
 type DayCoverage struct {
-	Day             cost.Day   `json:"day"`
-	Hours           int        `json:"hours"`           // present
-	CoverageSeconds int64      `json:"coverageSeconds"` // of those hours
-	PartialHours    int        `json:"partialHours,omitempty"`
-	LiveHours       int        `json:"liveHours,omitempty"` // from the live object
-	Rows            int64      `json:"rows"`
-	Total           cost.Money `json:"total"` // nano-units
+	Day             cost.Day `json:"day"`
+	Hours           int      `json:"hours"`           // present
+	CoverageSeconds int64    `json:"coverageSeconds"` // of those hours
+	PartialHours    int      `json:"partialHours,omitempty"`
+	LiveHours       int      `json:"liveHours,omitempty"` // from the live object
+	// Present has a bit for each hour of the day that is there, Low for those
+	// covered less than cost.WholeHour.
+	Present uint32     `json:"present"`
+	Low     uint32     `json:"low,omitempty"`
+	Rows    int64      `json:"rows"`
+	Total   cost.Money `json:"total"` // nano-units
 }
 
 // CoverageByDay sums the table coverage per cluster and day, days ascending.
 func (s *Store) CoverageByDay(ctx context.Context) (map[string][]DayCoverage, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT cluster, (day - DATE '1970-01-01')::BIGINT, count(*), sum(coverage_seconds)::BIGINT,
-		count(*) FILTER (partial), count(*) FILTER (live), sum(rows)::BIGINT, sum(total)::BIGINT
-		FROM coverage GROUP BY 1, 2 ORDER BY 1, 2`)
+		count(*) FILTER (partial), count(*) FILTER (live), sum(rows)::BIGINT, sum(total)::BIGINT,
+		bit_or(1::BIGINT << (hour % 24)::INTEGER), bit_or(CASE WHEN coverage_seconds < ? THEN 1::BIGINT << (hour % 24)::INTEGER ELSE 0 END)
+		FROM coverage GROUP BY 1, 2 ORDER BY 1, 2`, cost.WholeHour)
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
 	}
@@ -249,7 +254,7 @@ func (s *Store) CoverageByDay(ctx context.Context) (map[string][]DayCoverage, er
 	for rows.Next() {
 		var id string
 		var d DayCoverage
-		if err := rows.Scan(&id, &d.Day, &d.Hours, &d.CoverageSeconds, &d.PartialHours, &d.LiveHours, &d.Rows, &d.Total); err != nil {
+		if err := rows.Scan(&id, &d.Day, &d.Hours, &d.CoverageSeconds, &d.PartialHours, &d.LiveHours, &d.Rows, &d.Total, &d.Present, &d.Low); err != nil {
 			return nil, fmt.Errorf("read coverage: %w", err)
 		}
 		out[id] = append(out[id], d)

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,12 +20,13 @@ import (
 
 // BenchmarkAgent runs the agent's binary once over a real Prometheus that
 // scraped 2,000 pods of two containers each for some hours, and reports its
-// peak memory, its CPU and how long an hour took. `make bench` builds the
-// binary first.
+// peak memory, its CPU, how long an hour took, and what it cost Prometheus.
+// `make bench` builds the binary first. FLEETCOST_BENCH_PODS and
+// FLEETCOST_BENCH_HOURS change the size.
 func BenchmarkAgent(b *testing.B) {
-	const pods, hours = 2000, 4
+	pods, hours := sizeFrom("FLEETCOST_BENCH_PODS", 2000), sizeFrom("FLEETCOST_BENCH_HOURS", 4)
 	end := cost.HourOf(time.Now().Add(-30 * time.Minute))
-	start := end - hours
+	start := end - cost.Hour(hours)
 	prom := servers.StartPrometheus(b, func(w io.Writer) error {
 		return largeCluster(w, pods, start.Start().Add(-2*time.Minute), hours*60+4)
 	})
@@ -31,6 +35,7 @@ func BenchmarkAgent(b *testing.B) {
 		b.Fatal(err)
 	}
 	var peak, cpu float64
+	idle := selfMetric(b, prom.URL(), "process_cpu_seconds_total")
 	for b.Loop() {
 		dir := b.TempDir()
 		store := filepath.Join(dir, "bucket")
@@ -49,9 +54,40 @@ func BenchmarkAgent(b *testing.B) {
 		peak = max(peak, float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
 		cpu += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	}
+	n := float64(b.N * hours)
 	b.ReportMetric(peak, "MiB-peak")
-	b.ReportMetric(cpu/float64(b.N)/hours, "CPU-s/hour")
-	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/hours, "s/hour")
+	b.ReportMetric(cpu/n, "CPU-s/hour")
+	b.ReportMetric(b.Elapsed().Seconds()/n, "s/hour")
+	b.ReportMetric((selfMetric(b, prom.URL(), "process_cpu_seconds_total")-idle)/n, "prom-CPU-s/hour")
+	b.ReportMetric(selfMetric(b, prom.URL(), "process_resident_memory_bytes")/(1<<20), "prom-MiB")
+}
+
+func sizeFrom(variable string, usual int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil && n > 0 {
+		return n
+	}
+	return usual
+}
+
+// selfMetric reads what a server says of its own process.
+func selfMetric(b *testing.B, url, name string) float64 {
+	b.Helper()
+	res, err := http.Get(url + "/metrics") //nolint:noctx // loopback, the benchmark's own server
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			v, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return v
+		}
+	}
+	b.Fatalf("%s/metrics has no %s", url, name)
+	return 0
 }
 
 // largeCluster writes what kube-state-metrics and cAdvisor say of a cluster of

@@ -39,7 +39,7 @@ func families() []family {
 	var out []family
 	for _, group := range [][]family{
 		nodeFamilies(), podFamilies(), containerFamilies(), usageFamilies(),
-		volumeFamilies(), serviceFamilies(), priceFamilies(),
+		volumeFamilies(), serviceFamilies(), ingressFamilies(), priceFamilies(),
 	} {
 		out = append(out, group...)
 	}

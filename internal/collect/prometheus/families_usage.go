@@ -244,6 +244,51 @@ func serviceFamilies() []family {
 	}
 }
 
+// ingressFamilies tell which ingresses have a balancer of the cloud.
+// kube-state-metrics knows neither their addresses nor, unless it is told to
+// export the annotation, the group by which some share one.
+func ingressFamilies() []family {
+	ingress := func(in *collect.Integrator, l labels) *collect.Ingress {
+		return in.Ingress(l.get("namespace"), l.get("ingress"))
+	}
+	return []family{
+		{
+			metric: "kube_ingress_info", mode: raw, shard: "ingress",
+			add: func(in *collect.Integrator, l labels, pts []sample) {
+				g := ingress(in, l)
+				if class := l.get("ingressclass"); class != "_default" { // how kube-state-metrics spells none
+					g.SetClass(class)
+				}
+				observeObject(in, &g.Present, pts)
+			},
+		},
+		{
+			metric: "kube_ingress_created", mode: hourly, shard: "ingress",
+			add: func(in *collect.Integrator, l labels, pts []sample) {
+				in.Note(&ingress(in, l).Created, last(pts).v)
+			},
+		},
+		{
+			metric: "kube_ingress_path", mode: hourly, shard: "ingress",
+			add: func(in *collect.Integrator, l labels, _ []sample) {
+				ingress(in, l).AddBackend(l.get("service_name"))
+			},
+		},
+		{
+			metric: "kube_ingress_annotations", match: `annotation_alb_ingress_kubernetes_io_group_name!=""`, mode: hourly, shard: "ingress",
+			add: func(in *collect.Integrator, l labels, _ []sample) {
+				ingress(in, l).SetGroup(l.get("annotation_alb_ingress_kubernetes_io_group_name"))
+			},
+		},
+		{
+			metric: "kube_ingressclass_info", mode: hourly, shard: "ingressclass",
+			add: func(in *collect.Integrator, l labels, _ []sample) {
+				in.SetIngressClass(l.get("ingressclass"), l.get("controller"))
+			},
+		},
+	}
+}
+
 // priceFamilies are the prices that OpenCost publishes.
 func priceFamilies() []family {
 	node := func(pick func(*collect.Node) *collect.Series) func(*collect.Integrator, labels, []sample) {

@@ -3,6 +3,7 @@ package prometheus
 import (
 	"io"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,23 @@ func TestSharedDatabase(t *testing.T) {
 		if d := cmp.Diff(whole, hours(t, queries, w)); d != "" {
 			t.Errorf("queries of at most %d samples give another answer than remote read: %s", maxSamples, d)
 		}
+	}
+}
+
+// TestVictoriaMetrics reads the same samples from a database without remote
+// read. It gives the rows that Prometheus gives, to the last digit.
+func TestVictoriaMetrics(t *testing.T) {
+	s := simulate.Small(1)
+	w := cost.Window{Start: s.Start, End: s.Start + cost.Hour(s.Hours)}
+	write := func(w io.Writer) error {
+		return s.Scrape(w, simulate.Scrape{Labels: []string{"cluster", "a"}})
+	}
+	change := func(c *Config) { c.Matcher = `cluster="a"` }
+	victoria := newSource(t, servers.StartVictoriaMetrics(t, write).URL(), change)
+	got := hours(t, victoria, w)
+	compareQuantities(t, s, w, got, 0.0002)
+	if d := cmp.Diff(hours(t, newSource(t, servers.StartPrometheus(t, write).URL(), change), w), got); d != "" {
+		t.Errorf("VictoriaMetrics and Prometheus give different rows: %s", d)
 	}
 }
 
@@ -110,8 +128,9 @@ func TestScenarioAssets(t *testing.T) {
 				unmounted[x.Namespace] = c
 				balancers[b.AssetID] += float64(x.Weight) / 3600e6
 			}
-			if b.PriceHour == nil || *b.PriceHour != 1 {
-				t.Errorf("balancer %s has no price", b.Name)
+			// OpenCost has a price for balancers of Services only.
+			if ingress := strings.HasPrefix(b.AssetID, "ingress/"); ingress != (b.PriceHour == nil) || !ingress && *b.PriceHour != 1 {
+				t.Errorf("balancer %s has the price %v", b.Name, b.PriceHour)
 			}
 		}
 		overhead += float64(u.Management[0].Span.Seconds) / 3600
