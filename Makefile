@@ -27,8 +27,8 @@ run: build ## Build everything and run the demo fleet; UI and API on http://loca
 	./bin/fleetcost demo --listen $(LISTEN) $(RUN_ARGS)
 
 .PHONY: test-tools
-test-tools: ## Install what the tests need (Prometheus, VictoriaMetrics, versitygw, fake-gcs-server, Azurite).
-	@scripts/tools.sh prometheus victoria-metrics versitygw fake-gcs-server azurite
+test-tools: ## Install what the tests need (Prometheus, VictoriaMetrics, versitygw, Toxiproxy, fake-gcs-server, Azurite).
+	@scripts/tools.sh prometheus victoria-metrics versitygw toxiproxy fake-gcs-server azurite
 
 .PHONY: test
 test: test-tools ## Run all unit and integration tests, with the race detector.

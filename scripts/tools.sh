@@ -10,13 +10,15 @@ apt_updated=
 
 say() { echo "tools: $*" >&2; }
 
-# go_tool NAME MODULE VERSION builds one Go program into the cache.
+# go_tool NAME MODULE VERSION [BINARY] builds one Go program into the cache.
+# BINARY is what go install calls it, where that is not NAME.
 go_tool() {
-  local name=$1 module=$2 version=$3 dir="$cache/$1-$3-$go_version"
+  local name=$1 module=$2 version=$3 binary=${4:-$1} dir="$cache/$1-$3-$go_version"
   [ -x "$dir/$name" ] && return
   say "building $name $version (once; kept in $dir)"
   mkdir -p "$dir"
   GOBIN="$dir" GOFLAGS=-buildvcs=false go install -trimpath -ldflags='-s -w' "$module@$version"
+  [ "$binary" = "$name" ] || mv "$dir/$binary" "$dir/$name"
 }
 
 # npm_tool NAME VERSION installs one npm package, without running its scripts,
@@ -48,6 +50,7 @@ for tool in "$@"; do
     victoria-metrics) go_tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.150.0 ;;
     # AGPL: run as a process by tests, never linked.
     minio) go_tool minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c ;;
+    toxiproxy) go_tool toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server v2.12.0 server ;;
     golangci-lint) go_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
     fake-gcs-server) go_tool fake-gcs-server github.com/fsouza/fake-gcs-server v1.56.1 ;;
     azurite) npm_tool azurite 3.35.0 ;;

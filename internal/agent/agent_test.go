@@ -85,6 +85,22 @@ func TestReportCountsDefaultPrices(t *testing.T) {
 	}
 }
 
+func TestReportTellsOfRefusedStorageConfig(t *testing.T) {
+	var refused error = errTest("f.yaml:3:1: no such key")
+	r := NewReport(func(string) bool { return false }, time.Now)
+	r.StorageRefused = func() error { return refused }
+	var s costfile.Status
+	r.fill(&s)
+	if len(s.Problems) != 1 || s.Problems[0].Code != "storage-config-refused" || !strings.Contains(s.Problems[0].Message, "f.yaml:3:1") {
+		t.Errorf("problems %+v", s.Problems)
+	}
+	refused, s = nil, costfile.Status{}
+	r.fill(&s)
+	if len(s.Problems) != 0 {
+		t.Errorf("a file that is right again is still reported: %+v", s.Problems)
+	}
+}
+
 type errTest string
 
 func (e errTest) Error() string { return string(e) }

@@ -143,13 +143,11 @@ func (c *Config) pricingFlags(fs *pflag.FlagSet) {
 	}
 }
 
-// ReadStorage reads the storage config into Storage. Warnings are for the log.
+// ReadStorage reads the storage config into Storage, so that what is wrong with
+// it is said at once. Warnings are for the log. Run reads the file again, and
+// follows it.
 func (c *Config) ReadStorage() (warnings []string, err error) {
-	text, err := os.ReadFile(c.StorageConfig)
-	if err != nil {
-		return nil, fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
-	}
-	cfg, problems, err := bucket.ParseConfig(c.StorageConfig, text, bucket.ParseOptions{LenientUnknown: c.LenientStorageConfig})
+	cfg, problems, err := c.storageSource().Read()
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +156,14 @@ func (c *Config) ReadStorage() (warnings []string, err error) {
 		warnings = append(warnings, p.String())
 	}
 	return warnings, nil
+}
+
+// storageSource is where the storage config is and how it is read.
+func (c *Config) storageSource() bucket.Source {
+	return bucket.Source{
+		Path:  c.StorageConfig,
+		Parse: bucket.ParseOptions{LenientUnknown: c.LenientStorageConfig, Getenv: c.Getenv},
+	}
 }
 
 // Validate names every setting that is wrong and what to do.

@@ -17,6 +17,9 @@ type Report struct {
 	// Default tells whether a price source is a default rate.
 	Default func(source string) bool
 	Now     func() time.Time
+	// StorageRefused tells why the storage config on disk is not in force; nil, or
+	// nil from it, when it is.
+	StorageRefused func() error
 
 	explain explainer
 
@@ -57,7 +60,11 @@ func (r *Report) SetProblem(p costfile.Problem) {
 	r.problems[p.Code] = p
 }
 
-const roundFailed = "round-failed"
+// Codes of the problems that the agent itself reports.
+const (
+	roundFailed    = "round-failed"
+	storageRefused = "storage-config-refused"
+)
 
 func (r *Report) failed(err error) {
 	p := costfile.Problem{
@@ -119,8 +126,26 @@ func (r *Report) priced(h cost.Hour, assets []cost.Asset) {
 	}
 }
 
+// storage reports a storage config that is refused for as long as it is.
+func (r *Report) storage() {
+	if r.StorageRefused == nil {
+		return
+	}
+	if err := r.StorageRefused(); err != nil {
+		r.SetProblem(costfile.Problem{
+			Code: storageRefused, Message: "the storage config on disk is refused and the one before stays in force: " + err.Error(),
+			Fix: "correct the file (or the Secret that it comes from); it is read again by itself",
+		})
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.problems, storageRefused)
+}
+
 // fill writes the report into a status document.
 func (r *Report) fill(s *costfile.Status) {
+	r.storage()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Source, s.Provider, s.Region = r.source, r.provider, r.region

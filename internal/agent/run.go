@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 			return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 		}
 		mux := http.NewServeMux()
-		ops.RegisterProbes(mux, reg, func() (bool, any) { return state.Load() == ready, state.Load() })
+		ops.RegisterProbes(mux, reg, func() (bool, any) { return state.Load() == ready, a.readiness(state.Load()) })
 		g.AddHTTP("probes", ln, mux, time.Second)
 		logger.Info("probes and metrics", "address", ln.Addr().String())
 	}
@@ -77,6 +77,15 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	return g.Run()
 }
 
+// readiness is the detail of /readyz: the state, and a storage config that is
+// refused. The agent works on with the one before, so that it stays ready.
+func (a *unit) readiness(state any) any {
+	if err := a.bucket.Refused(); err != nil {
+		return fmt.Sprintf("%v; the storage config on disk is refused and the one before stays in force: %v", state, err)
+	}
+	return state
+}
+
 // ready is what /readyz says once the agent collects and pushes.
 const ready = "collecting and pushing"
 
@@ -85,7 +94,7 @@ type unit struct {
 	cfg    Config
 	logger *slog.Logger
 	reg    promclient.Registerer
-	bucket bucket.Bucket
+	bucket *bucket.Reloading
 	source collect.Source
 	prices *pricing.Lookup
 	pusher *push.Pusher
@@ -106,7 +115,8 @@ func build(ctx context.Context, cfg Config, logger *slog.Logger, reg promclient.
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	b, err := bucket.Open(ctx, cfg.Storage, bucket.Deps{Logger: logger.With("component", "bucket"), Getenv: cfg.Getenv, Registerer: reg, Now: cfg.Now})
+	// Warnings about the file were logged when it was read first.
+	b, _, err := bucket.OpenFile(ctx, cfg.storageSource(), bucket.Deps{Logger: logger.With("component", "bucket"), Getenv: cfg.Getenv, Registerer: reg, Now: cfg.Now})
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket: %w", err)
 	}
@@ -128,6 +138,7 @@ func (a *unit) close() {
 func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
 	report := NewReport(pricing.IsDefault, a.cfg.Now)
 	report.explain = newExplainer(&a.cfg)
+	report.StorageRefused = a.bucket.Refused
 	owner, err := inspect(ctx, a.cfg, a.source, report, a.logger)
 	if err != nil {
 		return nil, err

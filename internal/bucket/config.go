@@ -1,8 +1,10 @@
 package bucket
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,6 +43,10 @@ func (c *Config) Location() Location {
 	switch c.Type {
 	case TypeS3:
 		l.Bucket, l.Region, l.Endpoint, l.KMSKey = c.S3.Bucket, c.S3.Region, c.S3.Endpoint, c.S3.SSE.KMSKeyID
+	case TypeGCS:
+		l.Bucket, l.Endpoint = c.GCS.Bucket, c.GCS.Endpoint
+	case TypeAzure:
+		l.Bucket, l.Endpoint = c.Azure.Container, c.Azure.ServiceURL
 	case TypeFilesystem:
 		l.Bucket = c.Filesystem.Directory
 	}
@@ -116,6 +122,44 @@ type TLSConfig struct {
 	CAFile, CertFile, KeyFile, ServerName string
 }
 
+// location tells where the data lives, in one line without secrets. Two
+// configurations with one location speak of the same objects.
+func (c *Config) location() string {
+	where := string(c.Type)
+	switch c.Type {
+	case TypeS3:
+		host := c.S3.Endpoint
+		if isAmazonHost(host) { // any host of Amazon's leads to the bucket
+			host = "Amazon S3"
+			if domain := amazonEndpoint(c.S3.Region); !strings.HasSuffix(domain, ".amazonaws.com") {
+				host += " (" + domain + ")"
+			}
+		}
+		where += " bucket " + c.S3.Bucket + " at " + host
+	case TypeGCS:
+		where += " bucket " + c.GCS.Bucket + " at " + cmp.Or(c.GCS.Endpoint, gcsEndpoint)
+	case TypeAzure:
+		where += " container " + c.Azure.Container + " of " + c.Azure.Account + " at " + c.Azure.ServiceURL
+	case TypeFilesystem:
+		where += " directory " + c.Filesystem.Directory
+	default: // everything but secrets, until somebody says which keys matter
+		where += fmt.Sprintf(" %+v", *c)
+	}
+	if c.Prefix != "" {
+		where += " below " + c.Prefix
+	}
+	return where
+}
+
+// files are the files that the configuration refers to: certificates and keys.
+func (c *Config) files() []string {
+	paths := []string{c.S3.SSE.EncryptionKey}
+	for _, tls := range []TLSConfig{c.S3.HTTP.TLS, c.GCS.HTTP.TLS, c.Azure.HTTP.TLS} {
+		paths = append(paths, tls.CAFile, tls.CertFile, tls.KeyFile)
+	}
+	return slices.DeleteFunc(paths, func(path string) bool { return path == "" })
+}
+
 // Secret is text that no format verb, log or encoder shows.
 type Secret string
 
@@ -183,4 +227,8 @@ type ParseOptions struct {
 	// LenientUnknown turns unknown keys into warnings, for files taken over
 	// from products that ignore them.
 	LenientUnknown bool
+
+	// Getenv looks up what ${NAME} in a secret refers to. Without it every
+	// reference is an error.
+	Getenv func(string) string
 }

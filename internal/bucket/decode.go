@@ -24,10 +24,12 @@ import (
 type decoder struct {
 	file     string
 	lenient  bool
+	getenv   func(string) string // for references in secrets; nil for none
 	problems []Problem
 	warnings []Warning
 	anchors  map[string]ast.Node
 	places   map[string]*token.Position // of the values of keys that were set
+	offered  map[string]bool            // every key that was looked for, for the test that audits them; nil for none
 }
 
 // fields maps the keys of one mapping to what reads their values.
@@ -122,6 +124,11 @@ func (d *decoder) mapping(n ast.Node, path string, known fields) {
 	default:
 		d.problemAt(n.GetToken().Position, path, "must hold keys and values, found %s", describe(n))
 		return
+	}
+	if d.offered != nil {
+		for key := range known {
+			d.offered[strings.TrimPrefix(path+"."+key, ".")] = true
+		}
 	}
 	seen := map[string]int{}
 	for _, kv := range values {
@@ -239,8 +246,11 @@ func (d *decoder) text(n ast.Node, path string) (string, bool) {
 // <your-access-key>, YOUR_ACCESS_KEY, your-bucket-name, CHANGEME, xxxxxx, AKIA...
 var placeholder = regexp.MustCompile(`(?i)^(<.*>|your[-_ ].*|change[-_ ]?me|replace[-_ ]?me|x{4,}|.*\.\.\.)$`)
 
-// template matches a variable or template that was to be filled in before.
-var template = regexp.MustCompile(`\$\{[^}]*\}|\{\{.*\}\}`)
+// variable and template match what was to be filled in before.
+var (
+	variable = regexp.MustCompile(`\$\{[^}]*\}`)
+	template = regexp.MustCompile(`\{\{.*\}\}`)
+)
 
 // str reads text and refuses placeholders.
 func (d *decoder) str(into *string) func(ast.Node, string) {
@@ -249,24 +259,30 @@ func (d *decoder) str(into *string) func(ast.Node, string) {
 		if !ok {
 			return
 		}
-		shown := s
-		if path == "config.secret_key" || path == "config.session_token" {
-			shown = "of an example" // a real secret could look like one
-		}
-		if placeholder.MatchString(s) {
-			d.problemAt(n.GetToken().Position, path, "still holds the placeholder %s: %s", shown, placeholderHint(path))
+		if variable.MatchString(s) {
+			d.problemAt(n.GetToken().Position, path, "holds a variable that nothing has filled in: only keys that hold secrets may refer to the environment")
 			return
 		}
-		if template.MatchString(s) {
-			d.problemAt(n.GetToken().Position, path, "holds a variable or template that nothing has filled in: they are not expanded here")
-			return
+		if d.plausible(n, path, s, s) {
+			*into = s
 		}
-		if i := strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }); i >= 0 {
-			d.problemAt(n.GetToken().Position, path, "holds a control character")
-			return
-		}
-		*into = s
 	}
+}
+
+// plausible refuses what an example left behind and what no value can hold.
+// shown is how a message calls the value.
+func (d *decoder) plausible(n ast.Node, path, s, shown string) bool {
+	switch {
+	case placeholder.MatchString(s):
+		d.problemAt(n.GetToken().Position, path, "still holds the placeholder %s: %s", shown, placeholderHint(path))
+	case template.MatchString(s):
+		d.problemAt(n.GetToken().Position, path, "holds a template that nothing has filled in")
+	case hasControl(s):
+		d.problemAt(n.GetToken().Position, path, "holds a control character")
+	default:
+		return true
+	}
+	return false
 }
 
 func placeholderHint(path string) string {
@@ -279,16 +295,7 @@ func placeholderHint(path string) string {
 }
 
 func (d *decoder) secret(into *Secret) func(ast.Node, string) {
-	return func(n ast.Node, path string) {
-		switch n.(type) {
-		case *ast.StringNode, *ast.LiteralNode:
-			var s string
-			d.str(&s)(n, path)
-			*into = Secret(s)
-		default: // without showing what was found
-			d.problemAt(n.GetToken().Position, path, "must be text: write it in quotes")
-		}
-	}
+	return d.expanded(false, func(s string) { *into = Secret(s) })
 }
 
 func (d *decoder) boolean(into *bool) func(ast.Node, string) {

@@ -103,6 +103,9 @@ type exactReader struct {
 	fail func(kind, err error) error
 	// stop frees what belongs to the reader besides its body; may be nil.
 	stop func()
+	// seen gets the content as it is read and judge the whole of it; may be nil.
+	seen  io.Writer
+	judge func() error
 }
 
 func (r *exactReader) Read(p []byte) (int, error) {
@@ -111,6 +114,15 @@ func (r *exactReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.body.Read(p)
 	r.left -= int64(n)
+	if r.seen != nil && n > 0 {
+		_, _ = r.seen.Write(p[:n]) // a hash never fails
+		if r.left == 0 {           // judged now: not every caller reads on to the end of file
+			if err := r.judge(); err != nil {
+				r.left = -1 // whoever reads on gets no end of file either
+				return n, r.fail(ErrUnavailable, err)
+			}
+		}
+	}
 	switch {
 	case r.left < 0:
 		return n, r.fail(ErrUnavailable, errors.New("object is longer than announced"))

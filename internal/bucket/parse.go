@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +64,7 @@ var cannedACLs = []string{
 // *ConfigError. Nothing that the file says is ignored: it is honoured, refused,
 // or, where it changes nothing, warned about.
 func ParseConfig(name string, data []byte, opts ParseOptions) (Config, []Warning, error) {
-	d := &decoder{file: name, lenient: opts.LenientUnknown, anchors: map[string]ast.Node{}, places: map[string]*token.Position{}}
+	d := &decoder{file: name, lenient: opts.LenientUnknown, getenv: opts.Getenv, anchors: map[string]ast.Node{}, places: map[string]*token.Position{}}
 	cfg := Config{Name: name}
 	root := d.parseTree(data)
 	if root == nil {
@@ -157,7 +156,7 @@ func (d *decoder) decodeS3(c *S3Config, config ast.Node) {
 		"bucket":               d.str(&c.Bucket),
 		"endpoint":             d.str(&c.Endpoint),
 		"region":               d.str(&c.Region),
-		"access_key":           d.str(&c.AccessKey),
+		"access_key":           d.expanded(true, func(s string) { c.AccessKey = s }),
 		"secret_key":           d.secret(&c.SecretKey),
 		"session_token":        d.secret(&c.SessionToken),
 		"aws_sdk_auth":         d.boolean(&c.AWSSDKAuth),
@@ -242,8 +241,6 @@ func (d *decoder) decodeHTTP(c *HTTPConfig, n ast.Node, path string) {
 	}
 }
 
-var awsRegionHost = regexp.MustCompile(`^s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?$`)
-
 func (d *decoder) validateS3(c *S3Config) {
 	switch {
 	case c.Bucket == "" && d.places["config.bucket"] == nil:
@@ -256,9 +253,7 @@ func (d *decoder) validateS3(c *S3Config) {
 	d.validateEndpoint(c)
 	d.validateCredentials(c)
 	d.validateMetadata(c)
-	if c.SSE.Type == "SSE-C" && c.Insecure {
-		d.problem("config.insecure", "SSE-C sends the encryption key with each request and needs TLS")
-	}
+	d.contradictions(c)
 }
 
 func (d *decoder) validateEndpoint(c *S3Config) {
@@ -270,10 +265,8 @@ func (d *decoder) validateEndpoint(c *S3Config) {
 		d.problem("config.endpoint", "missing: write the store's host, or a region for Amazon S3")
 		return
 	case host == "":
-		c.Endpoint = "s3." + c.Region + ".amazonaws.com"
-		if strings.HasPrefix(c.Region, "cn-") {
-			c.Endpoint += ".cn"
-		}
+		c.Endpoint = amazonEndpoint(c.Region)
+		d.validateRegion(c)
 		return
 	case strings.Contains(host, "://"):
 		_, bare, _ := strings.Cut(host, "://")
@@ -284,13 +277,7 @@ func (d *decoder) validateEndpoint(c *S3Config) {
 		d.problem("config.endpoint", "must be a host or host:port only, without path")
 		return
 	}
-	if m := awsRegionHost.FindStringSubmatch(host); m != nil {
-		if c.Region == "" {
-			c.Region = m[1]
-		} else if c.Region != m[1] {
-			d.warn("config.endpoint", "the endpoint is of region %s, region says %s: requests go to %s", m[1], c.Region, c.Region)
-		}
-	}
+	d.validateHost(c)
 }
 
 func (d *decoder) validateCredentials(c *S3Config) {

@@ -25,6 +25,7 @@ type s3Bucket struct {
 	source    *awsid.Source
 	transport *storeTransport
 	sse       encrypt.ServerSide // nil without sse_config
+	sums      *sums
 	logger    *slog.Logger
 	wait      func(ctx context.Context, d time.Duration) error
 	who       *introduction
@@ -55,6 +56,9 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Trace && !deps.Logger.Enabled(ctx, slog.LevelDebug) {
+		deps.Logger.Info("trace.enable is set: requests are logged at debug level, which is off; --log-level debug shows them")
+	}
 	deps.Logger.Info("opened S3 bucket", "bucket", cfg.Bucket, "endpoint", cfg.Endpoint, "region", cfg.Region, "credentials", source.String())
 	return &s3Bucket{
 		cfg:       cfg,
@@ -62,6 +66,7 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 		source:    source,
 		transport: transport,
 		sse:       sse,
+		sums:      newSums(deps.Logger),
 		logger:    deps.Logger,
 		wait:      sleep,
 		who:       newIntroduction(source, deps),
@@ -181,6 +186,9 @@ func (p *provider) RetrieveWithCredContext(cc *credentials.CredContext) (credent
 	if err != nil {
 		return credentials.Value{}, &credentialsError{err}
 	}
+	if p.signature == credentials.SignatureV2 && c.SessionToken != "" {
+		return credentials.Value{}, &credentialsError{fmt.Errorf("%s gives temporary keys with a session token, which signature_version2 cannot carry: remove signature_version2", p.source)}
+	}
 	return credentials.Value{
 		AccessKeyID:     c.AccessKeyID,
 		SecretAccessKey: c.SecretAccessKey,
@@ -215,10 +223,6 @@ func (s *s3Bucket) Capabilities(ctx context.Context) (Capabilities, error) {
 	}
 	s.caps = &Capabilities{ConditionalPut: conditional}
 	return *s.caps, nil
-}
-
-func isAmazonHost(host string) bool {
-	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }
 
 // probe writes one object three times: created, created again, and updated from

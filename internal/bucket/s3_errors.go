@@ -37,6 +37,10 @@ func (s *s3Bucket) fail(ctx context.Context, action, key string, err error) *OpE
 	return e
 }
 
+// nameless400 is minio-go's code for status 400 in answer to a HEAD, which has no
+// body that could say more. RequestTimeout and ExpiredToken come that way.
+const nameless400 = "400 Bad Request"
+
 // deniedAction is the part of AWS's denials that names the missing permission.
 var deniedAction = regexp.MustCompile(`not authorized to perform: (s3:[A-Za-z]+)`)
 
@@ -81,6 +85,8 @@ func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 	switch r.Code {
 	case minio.NoSuchKey:
 		return ErrNotFound, nil
+	case nameless400:
+		return ErrUnavailable, explain("the store gives no reason, an expired token or a slow connection perhaps")
 	case minio.NoSuchBucket:
 		// Not ErrNotFound: nobody may take a lost bucket for an empty one.
 		return ErrUnavailable, explain("the bucket does not exist: create it, or correct config.bucket")
@@ -131,26 +137,32 @@ func (e *OpError) retryable() bool {
 	if !Retryable(e) {
 		return false
 	}
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var record tls.RecordHeaderError
-	return !errors.As(e.Err, &authority) && !errors.As(e.Err, &hostname) && !errors.As(e.Err, &record)
+	return !errors.Is(e.Err, errHandshake)
 }
+
+// errHandshake marks a TLS connection that will fail again until somebody
+// changes a file.
+var errHandshake = errors.New("TLS")
 
 // explainNetwork adds what the operator should look at.
 func explainNetwork(err error, cfg S3Config) error {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
 	text := err.Error()
 	switch {
 	case errors.As(err, &authority):
-		return fmt.Errorf("the store's certificate is not trusted: set http_config.tls_config.ca_file: %w", err)
+		return fmt.Errorf("the store's certificate is not trusted: set http_config.tls_config.ca_file: %w: %w", errHandshake, err)
 	case errors.As(err, &hostname):
-		return fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w", err)
+		return fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w: %w", errHandshake, err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("the store's certificate is not valid: renew it, or set this machine's clock right: %w: %w", errHandshake, err)
+	case strings.Contains(text, "remote error: tls:") && strings.Contains(text, "certificate"): // crypto/tls has no type for it
+		return fmt.Errorf("the store does not accept our client certificate, or asks for one: set http_config.tls_config.cert_file and key_file: %w: %w", errHandshake, err)
 	case errors.As(err, &record) || strings.Contains(text, "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("the store answers plain HTTP: set insecure: true, or use its TLS port: %w", err)
+		return fmt.Errorf("the store answers plain HTTP: set insecure: true, or use its TLS port: %w: %w", errHandshake, err)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the host %s cannot be resolved: check config.endpoint and config.bucket_lookup_type: %w", dns.Name, err)
 	case cfg.Insecure && (strings.Contains(text, "connection reset") || strings.Contains(text, "malformed HTTP response")):

@@ -19,8 +19,15 @@ import (
 const (
 	backoffFirst   = 200 * time.Millisecond
 	backoffMost    = 10 * time.Second
-	backoffJitter  = 0.9 // thousands of agents must not come back in step
+	backoffJitter  = 1 // full: thousands of agents must not come back in step
 	cleanupTimeout = 30 * time.Second
+	// patience is the longest wait that a store may ask for by Retry-After. Beyond
+	// it the call ends; whoever made it comes back by its own schedule.
+	patience = time.Minute
+	// timeoutRetries bounds the retries of requests that got no answer in time:
+	// one, on another connection. Each costs a whole response_header_timeout, and
+	// max_retries of them would keep a caller for many minutes.
+	timeoutRetries = 1
 )
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -47,9 +54,10 @@ func newBackoff() *backoff.ExponentialBackOff {
 
 // attempts decides how often one request is tried.
 type attempts struct {
-	bucket *s3Bucket
-	waits  *backoff.ExponentialBackOff
-	made   int
+	bucket   *s3Bucket
+	waits    *backoff.ExponentialBackOff
+	made     int
+	timeouts int
 }
 
 func (s *s3Bucket) attempts() *attempts { return &attempts{bucket: s, waits: newBackoff()} }
@@ -57,18 +65,31 @@ func (s *s3Bucket) attempts() *attempts { return &attempts{bucket: s, waits: new
 // again waits and returns nil when another attempt is due; otherwise it returns
 // the error to give to the caller.
 func (a *attempts) again(ctx context.Context, e *OpError) error {
+	retryAfter := takeRetryAfter(ctx)
 	a.made++
 	if ctx.Err() != nil || !e.retryable() {
 		return e
 	}
-	if e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException" {
+	if e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException" || e.Code == nameless400 {
 		a.bucket.source.Invalidate()
 	}
-	if a.made > a.bucket.cfg.MaxRetries {
+	var timeout *timeoutError
+	if errors.As(e.Err, &timeout) {
+		a.timeouts++
+	}
+	switch {
+	case retryAfter > patience:
+		e.Err = fmt.Errorf("the store asks to come back in %s: %w", retryAfter, e.Err)
+		return e
+	case a.made > a.bucket.cfg.MaxRetries || a.timeouts > timeoutRetries:
 		e.Err = fmt.Errorf("after %d attempts: %w", a.made, e.Err)
 		return e
 	}
-	if err := a.bucket.wait(ctx, a.waits.NextBackOff()); err != nil {
+	wait := retryAfter + a.waits.NextBackOff()
+	if retryAfter > 0 {
+		wait += rand.N(retryAfter) // the store asks all its clients for the same: they spread
+	}
+	if err := a.bucket.wait(ctx, wait); err != nil {
 		return &OpError{Action: e.Action, Bucket: e.Bucket, Key: e.Key, Err: err}
 	}
 	return nil
@@ -110,35 +131,47 @@ func (s *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, Object, 
 	if err := ValidateKey(key); err != nil {
 		return nil, Object{}, s.invalid("GetObject", key, err)
 	}
-	// The body outlives this call, so its end is tied to the reader's.
-	readCtx, cancel := context.WithCancel(ctx)
-	var body io.ReadCloser
+	var body *s3Body
 	var o Object
+	var expected *sum
+	ctx = withNotes(ctx)
 	err := s.do(ctx, "GetObject", key, func() error {
-		b, info, header, err := s.core.GetObject(readCtx, s.cfg.Bucket, key, minio.GetObjectOptions{ServerSideEncryption: s.readSSE()})
+		// The body outlives this call: its end is tied to the reader's.
+		bodyCtx, cancel := context.WithCancel(ctx)
+		b, info, header, err := s.core.GetObject(bodyCtx, s.cfg.Bucket, key, s.getOptions(0))
 		if err != nil {
+			cancel()
 			return err
 		}
 		if info.Size < 0 {
 			_ = b.Close()
+			cancel()
 			return errors.New("the answer has no Content-Length")
 		}
-		body, o = b, objectOf(key, info, header)
+		o, expected = objectOf(key, info, header), s.sums.expect(header)
+		body = &s3Body{bucket: s, ctx: ctx, object: o, tries: s.attempts(), body: b, cancel: cancel}
 		return nil
 	})
 	if err != nil {
-		cancel()
 		return nil, Object{}, err
 	}
-	return &exactReader{
+	r := &exactReader{
 		ctx:  ctx,
 		body: body,
 		left: o.Size,
-		stop: cancel,
 		fail: func(kind, err error) error {
+			var op *OpError
+			if errors.As(err, &op) {
+				return op // of the body itself
+			}
 			return &OpError{Action: "s3:GetObject", Bucket: s.cfg.Bucket, Key: key, Kind: kind, Err: err}
 		},
-	}, o, nil
+	}
+	if expected != nil {
+		r.seen = expected.hash
+		r.judge = func() error { return s.sums.judge(key, o.ETag, expected) }
+	}
+	return r, o, nil
 }
 
 func objectOf(key string, info minio.ObjectInfo, header http.Header) Object {
@@ -157,6 +190,7 @@ func (s *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 		return Object{}, s.invalid("HeadObject", key, err)
 	}
 	var o Object
+	ctx = withNotes(ctx)
 	err := s.do(ctx, "HeadObject", key, func() error {
 		info, err := s.core.StatObject(ctx, s.cfg.Bucket, key, minio.StatObjectOptions{ServerSideEncryption: s.readSSE()})
 		o = objectOf(key, info, info.Metadata)
@@ -173,6 +207,7 @@ func (s *s3Bucket) Delete(ctx context.Context, key string) error {
 	if err := ValidateKey(key); err != nil {
 		return s.invalid("DeleteObject", key, err)
 	}
+	ctx = withNotes(ctx)
 	err := s.do(ctx, "DeleteObject", key, func() error {
 		return s.core.RemoveObject(ctx, s.cfg.Bucket, key, minio.RemoveObjectOptions{})
 	})
@@ -195,6 +230,7 @@ func (s *s3Bucket) List(ctx context.Context, prefix, after string, fn func(Objec
 		}
 		after = ""
 	}
+	ctx = withNotes(ctx)
 	tries := s.attempts()
 	for {
 		last, final, err := s.listFrom(ctx, prefix, after, fn)

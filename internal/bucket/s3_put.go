@@ -30,6 +30,7 @@ func (s *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size
 	if err := checkBody(body, size); err != nil {
 		return Object{}, s.invalid(action, key, err)
 	}
+	ctx = withNotes(ctx)
 	var info minio.UploadInfo
 	var err error
 	switch {
@@ -100,6 +101,9 @@ func (s *s3Bucket) putSingle(ctx context.Context, key string, body io.ReadSeeker
 		info, err = s.core.PutObject(ctx, s.cfg.Bucket, key, reader, size, sum, "", opts)
 		return err
 	})
+	if err == nil && s.sse == nil {
+		s.sums.learn(info.ETag, sum)
+	}
 	return info, err
 }
 

@@ -1,19 +1,14 @@
 package bucket_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/bucket/buckettest"
@@ -27,11 +22,34 @@ func openYAML(t *testing.T, text string) bucket.Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := bucket.Open(t.Context(), cfg, bucket.Deps{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	return openConfig(t, cfg, nil, slog.DiscardHandler)
+}
+
+// openEnv opens it in an environment, with a log.
+func openEnv(t *testing.T, text string, env map[string]string, log slog.Handler) bucket.Bucket {
+	t.Helper()
+	getenv := func(name string) string { return env[name] }
+	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(text), bucket.ParseOptions{Getenv: getenv})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openConfig(t, cfg, getenv, log)
+}
+
+func openConfig(t *testing.T, cfg bucket.Config, getenv func(string) string, log slog.Handler) bucket.Bucket {
+	t.Helper()
+	b, err := bucket.Open(t.Context(), cfg, bucket.Deps{Logger: slog.New(log), Now: time.Now, Getenv: getenv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
 	return b
+}
+
+// secureYAML is a federated-store.yaml for a TLS server of the test's own.
+func secureYAML(server *httptest.Server, extra string) string {
+	return fmt.Sprintf("type: S3\nconfig:\n  bucket: fleet\n  endpoint: %q\n  region: us-east-1\n  access_key: a\n  secret_key: b\n%s",
+		strings.TrimPrefix(server.URL, "https://"), extra)
 }
 
 func TestS3(t *testing.T) {
@@ -105,63 +123,5 @@ func wantError(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: %v, want %v", what, err, want)
-	}
-}
-
-// endingReader ends the context in the middle of a body.
-type endingReader struct {
-	io.ReadSeeker
-	left int
-	end  func()
-}
-
-func (r *endingReader) Read(p []byte) (int, error) {
-	n, err := r.ReadSeeker.Read(p)
-	if r.left -= n; r.left < 0 {
-		r.end()
-	}
-	return n, err
-}
-
-// TestS3CancelledMultipart: no parts stay behind, nor does an object.
-func TestS3CancelledMultipart(t *testing.T) {
-	gateway := servers.StartVersityGW(t)
-	gateway.CreateBucket("fleet")
-	b := openYAML(t, gateway.ConfigYAML("fleet")+"  part_size: 5242880\n  send_content_md5: false\n")
-	const size = 20 << 20
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	body := &endingReader{bytes.NewReader(make([]byte, size)), 12 << 20, cancel}
-	_, err := b.Put(ctx, "large", body, size, bucket.Condition{})
-	wantError(t, "put", err, context.Canceled)
-	_, err = b.Stat(t.Context(), "large")
-	wantError(t, "stat", err, bucket.ErrNotFound)
-
-	client, err := minio.New(gateway.Endpoint(), &minio.Options{
-		Creds: credentials.NewStaticV4(gateway.AccessKey(), gateway.SecretKey(), ""), Region: gateway.Region(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for upload := range client.ListIncompleteUploads(t.Context(), "fleet", "", true) {
-		t.Errorf("left behind: %+v", upload)
-	}
-}
-
-// TestS3PartSize: part_size is the size of a part, and objects up to it are one
-// request.
-func TestS3PartSize(t *testing.T) {
-	gateway := servers.StartVersityGW(t)
-	gateway.CreateBucket("fleet")
-	b := openYAML(t, gateway.ConfigYAML("fleet")+"  part_size: 6291456\n")
-	for size, parts := range map[int]string{6 << 20: "", 6<<20 + 1: "-2", 13 << 20: "-3"} {
-		o := buckettest.Put(t, b, "k", make([]byte, size))
-		_, suffix, multi := strings.Cut(o.ETag, "-") // S3's ETag of n parts ends in -n
-		if multi {
-			suffix = "-" + suffix
-		}
-		if suffix != parts {
-			t.Errorf("%d bytes: ETag %s, want one ending in %q", size, o.ETag, parts)
-		}
 	}
 }

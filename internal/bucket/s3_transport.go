@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,12 +159,14 @@ func (e *timeoutError) Error() string {
 // RoundTrip implements http.RoundTripper.
 func (t *storeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := t.now()
-	after := t.deadline(max(req.ContentLength, bodySize(req.Context())))
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(after, func() { cancel(&timeoutError{after}) })
-	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	giveUpAfter := func(d time.Duration) *time.Timer {
+		return time.AfterFunc(d, func() { cancel(&timeoutError{d}) })
+	}
+	timer := giveUpAfter(t.deadline(max(req.ContentLength, bodySize(req.Context()))))
+	resp, err := t.base.RoundTrip(t.outgoing(ctx, req))
+	timer.Stop()
 	if err != nil {
-		timer.Stop()
 		if timeout := timedOut(ctx); timeout != nil {
 			err = timeout
 		}
@@ -171,11 +175,27 @@ func (t *storeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.setClock(resp)
+	noteAnswer(ctx, resp)
 	t.log(req, resp, started, nil)
-	after = t.deadline(resp.ContentLength)
-	timer.Reset(after)
-	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { timer.Stop(); cancel(nil) }}
+	bodyTimer := giveUpAfter(t.deadline(resp.ContentLength))
+	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { bodyTimer.Stop(); cancel(nil) }}
 	return resp, nil
+}
+
+// largeBody is the size from which a body waits for the store's word (Expect:
+// 100-continue), so that a refusal is not paid for with the upload. The AWS SDKs
+// draw the line there too.
+const largeBody = 2 << 20
+
+// outgoing is the request as it is sent. Where expect_continue_timeout is 0 no
+// body waits.
+func (t *storeTransport) outgoing(ctx context.Context, req *http.Request) *http.Request {
+	if req.ContentLength < largeBody || t.base.ExpectContinueTimeout <= 0 {
+		return req.WithContext(ctx)
+	}
+	out := req.Clone(ctx)
+	out.Header.Set("Expect", "100-continue")
+	return out
 }
 
 // deadline is the time for one direction of a request with size bytes.
@@ -230,8 +250,18 @@ func (t *storeTransport) clock() (store, local time.Time) {
 	return t.store, t.local
 }
 
-// log writes what trace.enable asks for. Headers and query are never logged:
-// they carry signatures and session tokens.
+// traced are the headers that a trace shows. Everything else is left out: a
+// signature, a session token or an encryption key has no place in a log.
+var traced = []string{
+	"If-Match", "If-None-Match", "Content-Length", "Content-Md5", "Etag", "Retry-After",
+	"X-Amz-Acl", "X-Amz-Storage-Class", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Customer-Algorithm",
+}
+
+// tracedQueries are the parameters whose values a trace shows.
+var tracedQueries = []string{"list-type", "prefix", "start-after", "marker", "partNumber"}
+
+// log writes what trace.enable asks for: one line for each request, with what
+// helps and without what is secret.
 func (t *storeTransport) log(req *http.Request, resp *http.Response, started time.Time, err error) {
 	if !t.trace || !t.logger.Enabled(req.Context(), slog.LevelDebug) {
 		return
@@ -241,10 +271,17 @@ func (t *storeTransport) log(req *http.Request, resp *http.Response, started tim
 		slog.String("method", req.Method),
 		slog.String("host", req.URL.Host),
 		slog.String("key", req.URL.Path),
+		slog.String("query", tracedQuery(req.URL.Query())),
 		slog.Duration("duration", t.now().Sub(started)),
+		slog.Any("sent", tracedHeaders(req.Header)),
+	}
+	if auth := req.Header.Get("Authorization"); auth != "" {
+		scheme, _, _ := strings.Cut(auth, " ")
+		attrs = append(attrs, slog.String("authorization", scheme+" "+redacted))
 	}
 	if resp != nil {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", requestID(resp.Header)))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", requestID(resp.Header)),
+			slog.Any("received", tracedHeaders(resp.Header)))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
@@ -268,6 +305,28 @@ func withBodySize(ctx context.Context, size int64) context.Context {
 func bodySize(ctx context.Context) int64 {
 	size, _ := ctx.Value(bodySizeKey{}).(int64)
 	return size
+}
+
+func tracedHeaders(h http.Header) map[string]string {
+	out := map[string]string{}
+	for _, name := range traced {
+		if v := h.Get(name); v != "" {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func tracedQuery(q url.Values) string {
+	out := url.Values{}
+	for name := range q {
+		if slices.Contains(tracedQueries, name) {
+			out.Set(name, q.Get(name))
+		} else if strings.HasPrefix(name, "upload") {
+			out.Set(name, "") // which step of a multipart upload
+		}
+	}
+	return out.Encode()
 }
 
 // CloseIdleConnections lets go of connections that nothing uses.

@@ -81,12 +81,18 @@ func (s *Server) readiness() any {
 		Summary  string          `json:"summary"`
 		LastSync *time.Time      `json:"lastSync,omitempty"`
 		Error    string          `json:"error,omitempty"`
+		Storage  string          `json:"storageConfigRefused,omitempty"`
 	}{Progress: s.ingest.Progress()}
 	out.Summary = progressLine(out.Progress)
 	if last := s.last.Load(); last != nil {
 		out.LastSync = &last.at
 		if last.err != nil {
 			out.Error = diagnose.Redact(last.err.Error())
+		}
+	}
+	if s.refused != nil {
+		if err := s.refused(); err != nil {
+			out.Storage = err.Error()
 		}
 	}
 	return out

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -37,6 +36,7 @@ type Server struct {
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
+	refused  func() error // why the storage config on disk is not in force; nil without a file
 
 	ready atomic.Bool // what the bucket held at start is loaded
 	last  atomic.Pointer[lastSync]
@@ -100,19 +100,14 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		s.bucket = s.cfg.Bucket
 		return nil
 	}
-	text, err := os.ReadFile(s.cfg.StorageConfig)
-	if err != nil {
-		return fmt.Errorf("read the storage config: %w; --storage-config names your federated-store.yaml", err)
+	source := bucket.Source{
+		Path:  s.cfg.StorageConfig,
+		Parse: bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig, Getenv: s.cfg.Getenv},
 	}
-	bc, warnings, err := bucket.ParseConfig(s.cfg.StorageConfig, text, bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig})
-	if err != nil {
-		return err
+	if bc, _, err := source.Read(); err == nil { // OpenFile says what is wrong
+		s.names = namesOf(&bc, s.cfg.Getenv)
 	}
-	for _, w := range warnings {
-		s.logger.Warn("storage config", "warning", w.String())
-	}
-	s.names = namesOf(&bc, s.cfg.Getenv)
-	s.bucket, err = bucket.Open(ctx, bc, bucket.Deps{
+	b, warnings, err := bucket.OpenFile(ctx, source, bucket.Deps{
 		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
 	})
 	if err != nil {
@@ -121,6 +116,10 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 			s.logger.Error("the bucket cannot be opened", "error", diagnose.Redact(err.Error()), "cause", cause, "fix", fix, "doc", d.Doc)
 		}
 		return err
+	}
+	s.bucket, s.refused = b, b.Refused
+	for _, w := range warnings {
+		s.logger.Warn("storage config", "warning", w.String())
 	}
 	s.closers = append(s.closers, s.bucket.Close)
 	return nil

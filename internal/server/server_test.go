@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -500,6 +501,73 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// A storage config that becomes wrong is told of by /readyz; the server goes on
+// with the one before.
+func TestStorageConfigIsFollowed(t *testing.T) {
+	readOnly(t) // fills the directory
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	text := fmt.Sprintf("type: FILESYSTEM\nconfig:\n  directory: %q\n", shared.dir)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	cfg := config(nil, t.TempDir())
+	cfg.Bucket, cfg.StorageConfig = nil, file
+	s := start(t, cfg)
+	wait := func(what string, ok func(body string) bool) {
+		t.Helper()
+		var body []byte
+		var status int
+		for range 600 {
+			if status, body = s.get("/readyz"); status == http.StatusOK && ok(string(body)) {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("never: %s; /readyz says %d %s", what, status, body)
+	}
+	write(strings.Replace(text, shared.dir, t.TempDir(), 1))
+	wait("another directory is refused", func(body string) bool {
+		return strings.Contains(body, "storageConfigRefused") && strings.Contains(body, "restart the program")
+	})
+	write(text)
+	wait("it is right again", func(body string) bool { return !strings.Contains(body, "storageConfigRefused") })
+	s.stop()
+}
+
+// A stray key in the storage config stops the server, unless it is told to be
+// lenient.
+func TestLenientStorageConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "type: FILESYSTEM\nconfig: {directory: %q}\nflavour: sweet\n", t.TempDir()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, lenient := range []bool{false, true} {
+		var log bytes.Buffer
+		cfg := config(nil, t.TempDir())
+		cfg.Bucket, cfg.StorageConfig, cfg.LenientStorageConfig = nil, file, lenient
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		s, err := server.New(t.Context(), cfg)
+		if (err == nil) != lenient || err != nil && !strings.Contains(err.Error(), "flavour: unknown key") {
+			t.Errorf("lenient %v: %v", lenient, err)
+		}
+		if err != nil {
+			continue
+		}
+		if !strings.Contains(log.String(), "flavour: unknown key, ignored") {
+			t.Errorf("the log does not warn:\n%s", &log)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // away is a bucket that cannot be listed while an error is set.

@@ -30,7 +30,7 @@ const (
 
 // parse reads the configuration and opens the bucket, which makes no request.
 func (r *runner) parse(ctx context.Context) Check {
-	cfg, warnings, err := bucket.ParseConfig(r.in.ConfigName, r.in.Config, bucket.ParseOptions{LenientUnknown: r.in.Lenient})
+	cfg, warnings, err := bucket.ParseConfig(r.in.ConfigName, r.in.Config, bucket.ParseOptions{LenientUnknown: r.in.Lenient, Getenv: r.o.Getenv})
 	if err != nil {
 		var problems *bucket.ConfigError
 		fix := "Correct the file."

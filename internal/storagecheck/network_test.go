@@ -205,7 +205,7 @@ func TestMistakes(t *testing.T) {
 		{"wrong region", strings.Replace(config, "us-east-1", "eu-west-1", 1), "list", "AuthorizationHeaderMalformed"},
 		{"misspelt", strings.Replace(config, "region", "regoin", 1), "parse", "did you mean region"},
 		{"two halves", strings.Replace(config, fmt.Sprintf("  secret_key: %q\n", s.user.SecretKey), "", 1), "parse", "without secret_key"},
-		{"no CA", config + "  http_config:\n    tls_config:\n      ca_file: /none.pem\n", "parse", "/none.pem"},
+		{"no CA", strings.Replace(config, "  insecure: true\n", "", 1) + "  http_config:\n    tls_config:\n      ca_file: /none.pem\n", "parse", "/none.pem"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := run(t, server(c.config))
