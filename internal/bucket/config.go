@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 )
@@ -139,7 +138,7 @@ func (c *Config) location() string {
 	case TypeGCS:
 		where += " bucket " + c.GCS.Bucket + " at " + cmp.Or(c.GCS.Endpoint, gcsEndpoint)
 	case TypeAzure:
-		where += " container " + c.Azure.Container + " of " + c.Azure.Account + " at " + c.Azure.ServiceURL
+		where += " container " + c.Azure.Container + " at " + cmp.Or(c.Azure.ServiceURL, "the account "+c.Azure.Account)
 	case TypeFilesystem:
 		where += " directory " + c.Filesystem.Directory
 	default: // everything but secrets, until somebody says which keys matter
@@ -153,11 +152,17 @@ func (c *Config) location() string {
 
 // files are the files that the configuration refers to: certificates and keys.
 func (c *Config) files() []string {
+	var out []string
 	paths := []string{c.S3.SSE.EncryptionKey}
 	for _, tls := range []TLSConfig{c.S3.HTTP.TLS, c.GCS.HTTP.TLS, c.Azure.HTTP.TLS} {
 		paths = append(paths, tls.CAFile, tls.CertFile, tls.KeyFile)
 	}
-	return slices.DeleteFunc(paths, func(path string) bool { return path == "" })
+	for _, path := range paths {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 // Secret is text that no format verb, log or encoder shows.

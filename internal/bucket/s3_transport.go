@@ -254,11 +254,12 @@ func (t *storeTransport) clock() (store, local time.Time) {
 // signature, a session token or an encryption key has no place in a log.
 var traced = []string{
 	"If-Match", "If-None-Match", "Content-Length", "Content-Md5", "Etag", "Retry-After",
+	"X-Goog-Generation", "X-Goog-Hash", "X-Ms-Version", "X-Ms-Error-Code", "X-Ms-Range",
 	"X-Amz-Acl", "X-Amz-Storage-Class", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Customer-Algorithm",
 }
 
 // tracedQueries are the parameters whose values a trace shows.
-var tracedQueries = []string{"list-type", "prefix", "start-after", "marker", "partNumber"}
+var tracedQueries = []string{"list-type", "prefix", "start-after", "marker", "partNumber", "startOffset", "pageToken", "ifGenerationMatch", "uploadType", "comp"}
 
 // log writes what trace.enable asks for: one line for each request, with what
 // helps and without what is secret.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ type FakeGCS struct {
 // server that does not come up fails the test.
 func StartFakeGCS(t testing.TB) *FakeGCS {
 	t.Helper()
-	binary := cached(t, "fake-gcs-server-"+fakeGCSVersion+"-"+runtime.Version(), "fake-gcs-server")
+	binary := findTool(t, "fake-gcs-server", fakeGCSVersion)
 	g := &FakeGCS{}
 	g.process = process{
 		t: t, name: "fake-gcs-server", health: "/_internal/healthcheck", patience: fakeGCSReady, grace: fakeGCSStop,

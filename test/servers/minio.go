@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -57,7 +55,7 @@ const KMSKey = "fleetcost-test-key"
 func StartMinIO(t testing.TB, config MinIOConfig) *MinIO {
 	t.Helper()
 	m := &MinIO{config: config}
-	binary := findMinIO(t)
+	binary := findTool(t, "minio", minioVersion)
 	data, certs := t.TempDir(), t.TempDir()
 	if config.TLS != nil {
 		config.TLS.writeFiles(certs)
@@ -210,19 +208,4 @@ config:
   secret_key: %q
   insecure: %v
 `, bucket, m.Endpoint(), m.Region(), m.AccessKey(), m.SecretKey(), m.config.TLS == nil)
-}
-
-// findMinIO returns the path of minio in the tool cache. One on PATH is not
-// taken: its version decides what it can do.
-func findMinIO(t testing.TB) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatalf("find the tool cache: %v", err)
-	}
-	path := filepath.Join(cache, "fleetcost-tools", "minio-"+minioVersion+"-"+runtime.Version(), "minio")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("MinIO is not at %s: run `scripts/tools.sh minio` (some minutes, once)", path)
-	}
-	return path
 }

@@ -24,7 +24,7 @@ type process struct {
 	health   string       // path that answers when the server is ready
 	ready    int          // the status that it then answers with; 0 for 200
 	scheme   string       // "" for http
-	client   *http.Client // for the health path; nil for the default
+	client   *http.Client // that trusts the server; nil for the default
 	patience time.Duration
 	grace    time.Duration // between an interrupt and a kill
 	command  func(address string) *exec.Cmd
@@ -53,6 +53,7 @@ func (p *process) launch() {
 // and Restart.
 func (p *process) URL() string { return cmp.Or(p.scheme, "http") + "://" + p.address }
 
+// httpClient trusts the server.
 func (p *process) httpClient() *http.Client { return cmp.Or(p.client, http.DefaultClient) }
 
 // Stop interrupts the server and waits until it has ended; a server that does

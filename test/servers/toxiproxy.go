@@ -7,10 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -98,19 +95,4 @@ func (x *Toxiproxy) post(path string, body any) (status int, answer string) {
 	defer resp.Body.Close()
 	data, _ := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(bytes.TrimSpace(data))
-}
-
-// findTool returns the path of a program in the tool cache
-// (<cache>/fleetcost-tools/<name>-<version>-<go>/<name>).
-func findTool(t testing.TB, name, version string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatalf("find the tool cache: %v", err)
-	}
-	path := filepath.Join(cache, "fleetcost-tools", name+"-"+version+"-"+runtime.Version(), name)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not at %s: run `make test-tools`", name, path)
-	}
-	return path
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -30,7 +29,7 @@ type VersityGW struct {
 // server that does not come up fails the test.
 func StartVersityGW(t testing.TB) *VersityGW {
 	t.Helper()
-	v := &VersityGW{binary: findVersityGW(t), process: process{t: t}}
+	v := &VersityGW{binary: findTool(t, "versitygw", versityVersion), process: process{t: t}}
 	dir := t.TempDir()
 	v.launchOver(dir, "--iam-dir", filepath.Join(dir, "accounts"))
 	return v
@@ -110,22 +109,4 @@ config:
   secret_key: %q
   insecure: true
 `, bucket, v.Endpoint(), v.Region(), v.AccessKey(), v.SecretKey())
-}
-
-// findVersityGW returns the path of versitygw: from PATH, or from the tool
-// cache (<cache>/fleetcost-tools/versitygw-<version>-<go>/).
-func findVersityGW(t testing.TB) string {
-	t.Helper()
-	if path, err := exec.LookPath("versitygw"); err == nil {
-		return path
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatalf("find the tool cache: %v", err)
-	}
-	path := filepath.Join(cache, "fleetcost-tools", "versitygw-"+versityVersion+"-"+runtime.Version(), "versitygw")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("versitygw is neither on PATH nor at %s: run `make test-tools`", path)
-	}
-	return path
 }

@@ -25,7 +25,7 @@ import (
 // but does not ask for it; see Gate.)
 func StartVersityIAM(t testing.TB) *VersityGW {
 	t.Helper()
-	v := &VersityGW{binary: findVersityGW(t), process: process{t: t}}
+	v := &VersityGW{binary: findTool(t, "versitygw", versityVersion), process: process{t: t}}
 	// A path of its own: that of a unix socket must be short.
 	short, err := os.MkdirTemp("", "vgw")
 	if err != nil {

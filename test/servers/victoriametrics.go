@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ type VictoriaMetrics struct {
 // test.
 func StartVictoriaMetrics(t testing.TB, samples func(w io.Writer) error) *VictoriaMetrics {
 	t.Helper()
-	binary := cachedTool(t, "victoria-metrics", victoriaVersion)
+	binary := findTool(t, "victoria-metrics", victoriaVersion)
 	dir := t.TempDir()
 	v := &VictoriaMetrics{}
 	v.process = process{
@@ -113,22 +112,4 @@ func inMilliseconds(w io.Writer, r io.Reader) error {
 		return err
 	}
 	return out.Flush()
-}
-
-// cachedTool returns the path of a program that `make test-tools` built into
-// the tool cache (<cache>/fleetcost-tools/<name>-<version>-<go>/).
-func cachedTool(t testing.TB, name, version string) string {
-	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatalf("find the tool cache: %v", err)
-	}
-	path := filepath.Join(cache, "fleetcost-tools", name+"-"+version+"-"+runtime.Version(), name)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is neither on PATH nor at %s: run `make test-tools`", name, path)
-	}
-	return path
 }
