@@ -284,3 +284,22 @@ func TestDataUntouched(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretOfEnvironment: keys that the file takes from the environment are
+// taken from the program's.
+func TestSecretOfEnvironment(t *testing.T) {
+	s := newStore(t)
+	s.full()
+	in := server(strings.Replace(s.config(withACL), s.user.SecretKey, "${FLEET_SECRET}", 1))
+	for _, c := range []struct {
+		secret string
+		exit   int
+	}{{s.user.SecretKey, 0}, {"", 1}} {
+		r, err := storagecheck.Run(t.Context(), in, storagecheck.Options{Now: time.Now, Getenv: func(name string) string {
+			return map[string]string{"FLEET_SECRET": c.secret}[name]
+		}})
+		if err != nil || r.ExitCode() != c.exit {
+			t.Errorf("secret of %d letters: exit code %d, %s, %v", len(c.secret), r.ExitCode(), unhealthy(r), err)
+		}
+	}
+}
