@@ -37,7 +37,7 @@ test: test-tools ## Run all unit and integration tests, with the race detector.
 .PHONY: e2e
 e2e: build ## Run the end-to-end tests: real processes, real servers, kills and outages.
 	@scripts/tools.sh prometheus versitygw minio chromium
-	go test -tags e2e -count=1 -timeout 30m ./test/e2e/... ./test/storage/...
+	go test -tags e2e -count=1 -timeout 30m ./test/e2e/... ./test/check/... ./test/storage/...
 
 .PHONY: lint
 lint: ## Run all linters; no warning is accepted.

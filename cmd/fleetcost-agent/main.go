@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/fleetcost/fleetcost/internal/agent"
 	"github.com/fleetcost/fleetcost/internal/ops"
 	"github.com/fleetcost/fleetcost/internal/settings"
+	"github.com/fleetcost/fleetcost/internal/storagecheck"
 )
 
 var version string // set by the linker
@@ -25,6 +27,7 @@ to the shared bucket.
 Usage:
   fleetcost-agent --cluster-id ID --storage-config federated-store.yaml \
     --source prometheus --prometheus-url URL [--backfill 15d] [--once]
+  fleetcost-agent storage check|explain|policy|lifecycle   (--help tells more)
 
 Exit codes:
   0  stopped in order, or --once or --recompute is done
@@ -57,6 +60,9 @@ func main() {
 }
 
 func run() int {
+	if len(os.Args) > 1 && os.Args[1] == agent.StorageCommand {
+		return storage()
+	}
 	fs := pflag.NewFlagSet("fleetcost-agent", pflag.ContinueOnError)
 	cfg := agent.Flags(fs)
 	file := fs.String("config", "", "YAML file with settings; keys are the flags' names")
@@ -116,6 +122,18 @@ func run() int {
 		return exitError
 	}
 	return 0
+}
+
+// storage runs the doctor of the bucket.
+func storage() int {
+	ctx, stop := ops.SignalContext(context.Background())
+	defer stop()
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	return agent.Storage(ctx, storagecheck.Surroundings{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Color: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Wrap: terminal,
+		StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Getenv: os.Getenv,
+	}, os.Environ(), os.Args[1:])
 }
 
 func usage(err error) int {

@@ -23,7 +23,7 @@ func run() int {
 	ctx, stop := ops.SignalContext(context.Background())
 	defer stop()
 	return cli.Run(ctx, &cli.Env{
-		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Terminal:       term.IsTerminal(int(os.Stdout.Fd())),
 		StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Now:            time.Now, Build: ops.ReadBuild(version), HTTP: http.DefaultClient,

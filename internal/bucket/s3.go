@@ -52,19 +52,10 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 	if cfg.SignatureV2 {
 		signature = credentials.SignatureV2
 	}
-	client, err := minio.NewCore(cfg.Endpoint, &minio.Options{
-		Creds:        credentials.New(&provider{source: source, signature: signature}),
-		Secure:       !cfg.Insecure,
-		Transport:    transport,
-		Region:       cfg.Region,
-		BucketLookup: lookups[cfg.Lookup],
-		MaxRetries:   1, // retries are ours: with jitter, by kind of error, within the caller's time
-	})
+	client, err := newCore(cfg, credentials.New(&provider{source: source, signature: signature}), transport)
 	if err != nil {
-		return nil, fmt.Errorf("open s3://%s at %s: %w", cfg.Bucket, cfg.Endpoint, err)
+		return nil, err
 	}
-	client.SetAppInfo("fleetcost", "1")
-	client.SetS3EnableDualstack(!cfg.DisableDualstack)
 	if cfg.Trace && !deps.Logger.Enabled(ctx, slog.LevelDebug) {
 		deps.Logger.Info("trace.enable is set: requests are logged at debug level, which is off; --log-level debug shows them")
 	}
@@ -80,6 +71,24 @@ func openS3(ctx context.Context, cfg S3Config, deps Deps) (*s3Bucket, error) {
 		wait:      sleep,
 		who:       newIntroduction(source, deps),
 	}, nil
+}
+
+// newCore returns a client whose requests go where cfg says.
+func newCore(cfg S3Config, creds *credentials.Credentials, transport http.RoundTripper) (*minio.Core, error) {
+	client, err := minio.NewCore(cfg.Endpoint, &minio.Options{
+		Creds:        creds,
+		Secure:       !cfg.Insecure,
+		Transport:    transport,
+		Region:       cfg.Region,
+		BucketLookup: lookups[cfg.Lookup],
+		MaxRetries:   1, // retries are ours: with jitter, by kind of error, within the caller's time
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open s3://%s at %s: %w", cfg.Bucket, cfg.Endpoint, err)
+	}
+	client.SetAppInfo("fleetcost", "1")
+	client.SetS3EnableDualstack(!cfg.DisableDualstack)
+	return client, nil
 }
 
 // ChooseCredentials picks the source of credentials that a bucket of cfg uses.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/ops"
 	"github.com/fleetcost/fleetcost/internal/settings"
+	"github.com/fleetcost/fleetcost/internal/storagecheck"
 )
 
 // The exit codes.
@@ -30,6 +31,7 @@ const DefaultServer = "http://127.0.0.1:9003"
 
 // Env is what the program is given by its surroundings.
 type Env struct {
+	Stdin          io.Reader // nil for an empty one
 	Stdout, Stderr io.Writer
 	Environ        []string // as os.Environ
 	Terminal       bool     // Stdout is one
@@ -70,7 +72,8 @@ Exit codes:
   1  an error: what, and what to do, is on standard error
   2  wrong usage: an unknown command or flag, or a malformed value
   3  the answer was printed, but rests on partial data (hours are missing);
-     --allow-partial makes it 0
+     --allow-partial makes it 0. For storage check: all works, but something is
+     insecure or allows more than is needed
 
 Every flag can be set in the environment (--server is FLEETCOST_SERVER) and in
 a YAML file named by --config; flags win over the environment, the environment
@@ -93,7 +96,7 @@ func New(env *Env) *cobra.Command {
 	root.SetErr(env.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{settings.Suggest(cmd.Flags(), err)} })
 	root.AddCommand(
-		newServer(env), newDemo(env), newAllocation(env), newAssets(env), newClusters(env), newVersion(env),
+		newServer(env), newDemo(env), newAllocation(env), newAssets(env), newClusters(env), newStorage(env), newVersion(env),
 	)
 	addCompletion(root)
 	return root
@@ -166,12 +169,16 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var usage *usageError
+	var storageUsage *storagecheck.UsageError
+	var exit *storagecheck.ExitError
 	switch {
 	case err == nil:
 		return ExitOK
 	case errors.Is(err, errPartial):
 		return ExitPartial
-	case errors.As(err, &usage):
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.As(err, &usage) || errors.As(err, &storageUsage):
 		fmt.Fprintln(env.Stderr, "fleetcost: "+err.Error())
 		return ExitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:

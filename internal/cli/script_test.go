@@ -33,7 +33,7 @@ var now = time.Date(2026, 11, 22, 7, 20, 0, 0, time.UTC)
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fleetcost": func() {
 		os.Exit(cli.Run(context.Background(), &cli.Env{
-			Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: func() time.Time { return now },
+			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: func() time.Time { return now },
 			Build: ops.Build{Version: "1.2.3", Revision: "abc", Go: "go1.26", Platform: "linux/amd64"}, HTTP: http.DefaultClient,
 		}, os.Args[1:]))
 	}})

@@ -57,6 +57,19 @@ func TestStrayKeys(t *testing.T) {
 	}
 }
 
+// TestDoctorsProbes: what `storage check` may leave behind when it is killed is
+// not even listed.
+func TestDoctorsProbes(t *testing.T) {
+	b := bucket.NewMemory()
+	put(t, b, "v1/check/cluster_id=a/ohb4qz7cx2ma/put", []byte("x"))
+	put(t, b, "v1/check/ohb4qz7cx2ma/multipart", []byte("x"))
+	putDay(t, b, 1, "a", 20, today-1, span(today-1, 0, 2)...)
+	s := open(t, b, t.TempDir())
+	if r := s.sync(t); r.Foreign != 0 || r.Loaded != 3 || len(s.cluster(t, "a").Quarantined) > 0 {
+		t.Errorf("report %+v, quarantined %+v", r, s.cluster(t, "a").Quarantined)
+	}
+}
+
 func TestOwnerThatSaysNothing(t *testing.T) {
 	for name, body := range map[string]string{"empty": "{}", "not JSON": "hello"} {
 		t.Run(name, func(t *testing.T) {
