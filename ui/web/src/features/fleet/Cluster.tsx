@@ -1,0 +1,3 @@
+export function Cluster({ id }: { id: string }) {
+  return <p>{id}</p>;
+}
