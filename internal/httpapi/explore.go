@@ -233,7 +233,7 @@ func (x *explorer) sets(ctx context.Context, totals []setTotal, f query.Filter, 
 	out := make([]ExploreSet, len(totals))
 	for i := range totals {
 		out[i] = ExploreSet{windowOf(totals[i].window), totals[i].total, Coverage{
-			cov.Sets[i].HoursExpected, cov.Sets[i].HoursPresent, windows[i].End <= cov.Settled,
+			cov.Sets[i].HoursExpected, cov.Sets[i].HoursPresent, cov.Sets[i].HoursPartial, windows[i].End <= cov.Settled,
 		}}
 	}
 	return out, nil

@@ -53,6 +53,7 @@ type OverviewBucket struct {
 type Coverage struct {
 	HoursExpected int64 `json:"hoursExpected" doc:"cluster-hours due so far"`
 	HoursPresent  int64 `json:"hoursPresent"`
+	HoursPartial  int64 `json:"hoursPartial" doc:"of those present, measured only in part"`
 	Over          bool  `json:"over" doc:"false while more hours are to come, or where the window cuts a day"`
 }
 
@@ -148,7 +149,7 @@ func (a *API) overview(r *request, in *OverviewParams) (*reply, error) {
 	}
 	for i := range o.Buckets {
 		b := &o.Buckets[i]
-		out.Buckets[i] = OverviewBucket{windowOf(b.Window), partsJSON(&b.Parts), Coverage{b.HoursExpected, b.HoursPresent, b.Over}}
+		out.Buckets[i] = OverviewBucket{windowOf(b.Window), partsJSON(&b.Parts), Coverage{b.HoursExpected, b.HoursPresent, b.HoursPartial, b.Over}}
 	}
 	for i := range o.Clusters {
 		c := &o.Clusters[i]

@@ -114,11 +114,11 @@ func (c *Comparison) pair(ctx context.Context, qs Questions, q AllocationQuery, 
 		for i := range n {
 			now, then := cov.Sets[i].Clusters[k], cov.Sets[n+i].Clusters[k]
 			switch {
-			case now.HoursPresent == 24 && then.HoursPresent == 24:
+			case isWhole(now) && isWhole(then):
 				days = append(days, first+cost.Day(i))
 			case now.HoursExpected == 0 && then.HoursExpected == 0:
 				continue // not there at all: nothing to pair
-			case then.HoursExpected < 24 && now.HoursPresent == 24:
+			case then.HoursExpected < 24 && isWhole(now):
 				reasons["new"]++
 			case now.HoursExpected < 24:
 				reasons["gone"]++
@@ -152,6 +152,10 @@ func (c *Comparison) pair(ctx context.Context, qs Questions, q AllocationQuery, 
 	}
 	return out, nil
 }
+
+// isWhole tells whether a day of a cluster has all its hours, each measured
+// from end to end.
+func isWhole(c ClusterCompleteness) bool { return c.HoursPresent == 24 && c.HoursPartial == 0 }
 
 func dayWindow(d cost.Day) cost.Window {
 	return cost.Window{Start: d.FirstHour(), End: (d + 1).FirstHour()}

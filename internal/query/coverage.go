@@ -27,22 +27,18 @@ func (e *Engine) Coverage(ctx context.Context, sets []cost.Window, f Filter) (*C
 			return err
 		}
 		out.DataVersion, out.Settled, out.Sets = version, e.settled(), make([]Completeness, len(sets))
-		present := make([]presence, len(sets))
+		present := make([]*presence, len(sets))
 		for i := range present {
-			present[i] = presence{hours: map[string]int64{}, end: out.Settled}
-			for _, c := range meta.clusters {
-				if matchesCluster(scope, c.name) {
-					present[i].clusters = append(present[i].clusters, c)
-				}
-			}
+			present[i] = e.presence(meta, scope)
 		}
-		if err := e.countHours(ctx, sets, out.Settled, func(set int, cluster string, hours int64) {
-			present[set].hours[cluster] += hours
+		if err := e.countHours(ctx, sets, e.presence(meta, scope), func(set int, cluster string, c covered) {
+			of := present[set].of[cluster]
+			present[set].of[cluster] = covered{of.hours + c.hours, of.partly + c.partly, of.seconds + c.seconds}
 		}); err != nil {
 			return err
 		}
 		for i, w := range sets {
-			out.Sets[i] = e.completeness(&present[i], w)
+			out.Sets[i] = e.completeness(present[i], w)
 		}
 		return nil
 	})
@@ -52,9 +48,9 @@ func (e *Engine) Coverage(ctx context.Context, sets []cost.Window, f Filter) (*C
 	return out, nil
 }
 
-// countHours calls add for every set with the hours each cluster has in it. One
+// countHours calls add for every set with what each cluster has in it. One
 // statement counts by the longest step that no border of a set cuts.
-func (e *Engine) countHours(ctx context.Context, sets []cost.Window, settled cost.Hour, add func(set int, cluster string, hours int64)) error {
+func (e *Engine) countHours(ctx context.Context, sets []cost.Window, p *presence, add func(set int, cluster string, c covered)) error {
 	var whole cost.Window
 	step := cost.Hour(24)
 	for _, w := range sets {
@@ -73,21 +69,21 @@ func (e *Engine) countHours(ctx context.Context, sets []cost.Window, settled cos
 			}
 		}
 	}
-	whole.End = min(whole.End, settled)
+	whole.End = min(whole.End, p.end)
 	if whole.Empty() {
 		return nil
 	}
-	q := fmt.Sprintf("SELECT cluster, hour // %d AS b, count(*) FROM coverage WHERE day BETWEEN %s AND %s AND hour >= %d AND hour < %d GROUP BY cluster, b",
-		step, dayLiteral(whole.Start.Day()), dayLiteral((whole.End - 1).Day()), whole.Start, whole.End)
+	q := fmt.Sprintf("SELECT cluster, hour // %d AS b, %s FROM coverage JOIN cluster USING (cluster) WHERE %s GROUP BY cluster, b",
+		step, coveredColumns, e.expected(p.clusters, whole))
 	return e.each(ctx, q, func(v []any) error {
-		cluster, n := textOf(v[0]), integer(v[2])
+		cluster, c := textOf(v[0]), covered{integer(v[2]), integer(v[3]), integer(v[4])}
 		// Only the first and the last step may be cut, and there the statement
 		// has counted what is within the windows.
 		from := cost.Hour(integer(v[1])) * step
 		from = max(from, whole.Start)
 		for i, w := range sets {
 			if w.Contains(from) {
-				add(i, cluster, n)
+				add(i, cluster, c)
 			}
 		}
 		return nil

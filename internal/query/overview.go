@@ -59,7 +59,7 @@ type Overview struct {
 type OverviewBucket struct {
 	Window cost.Window
 	Parts
-	HoursExpected, HoursPresent int64
+	HoursExpected, HoursPresent, HoursPartial int64
 	// Over tells that the bucket has ended and all its hours are due.
 	Over bool
 }
@@ -178,7 +178,8 @@ func (o *Overview) trend(ctx context.Context, qs Questions, w cost.Window) error
 	}
 	for i := range o.Buckets {
 		b := &o.Buckets[i]
-		b.HoursExpected, b.HoursPresent, b.Over = cov.Sets[i].HoursExpected, cov.Sets[i].HoursPresent, b.Window.End <= cov.Settled
+		c := &cov.Sets[i]
+		b.HoursExpected, b.HoursPresent, b.HoursPartial, b.Over = c.HoursExpected, c.HoursPresent, c.HoursPartial, b.Window.End <= cov.Settled
 		// A day that the window cuts is not the cost of a day.
 		if step == AccumulateDay && b.Window.Hours() < 24 {
 			b.Over = false

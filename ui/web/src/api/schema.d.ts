@@ -1437,6 +1437,8 @@ export interface components {
       /** Format: int64 */
       hoursExpected: number;
       /** Format: int64 */
+      hoursPartial: number;
+      /** Format: int64 */
       hoursPresent: number;
       /**
        * Format: date-time
@@ -1474,7 +1476,15 @@ export interface components {
       firstHour?: string;
       /** Format: int64 */
       hoursExpected: number;
-      /** Format: int64 */
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time
+       */
+      hoursPartial: number;
+      /**
+       * Format: int64
+       * @description of those expected
+       */
       hoursPresent: number;
       id: string;
       /**
@@ -1506,7 +1516,7 @@ export interface components {
        * @description of the agent
        */
       startedAt?: string;
-      /** @description fresh, silent, retired or empty */
+      /** @description fresh, silent, retired, empty, or loading until the server is ready */
       state: string;
     };
     CombinedAllocation: {
@@ -1518,8 +1528,18 @@ export interface components {
     };
     Completeness: {
       clusters: components["schemas"]["ClusterCompleteness"][] | null;
+      /**
+       * Format: double
+       * @description time covered by samples over time expected; 1 where nothing is expected
+       */
+      coveredRatio: number | null;
       /** Format: int64 */
       hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time, so what they cost is too low
+       */
+      hoursPartial: number;
       /** Format: int64 */
       hoursPresent: number;
       /**
@@ -1562,9 +1582,15 @@ export interface components {
       date: string;
       /** Format: int64 */
       hoursExpected: number;
-      /** Format: int64 */
+      /**
+       * Format: int64
+       * @description of those expected; the hour that is running is not
+       */
       hoursPresent: number;
-      /** Format: int64 */
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time
+       */
       partialHours?: number;
       /** Format: int64 */
       rows: number;
@@ -1895,6 +1921,11 @@ export interface components {
        * @description cluster-hours due so far
        */
       hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present, measured only in part
+       */
+      hoursPartial: number;
       /** Format: int64 */
       hoursPresent: number;
       /** @description false while more hours are to come, or where the window cuts a day */
@@ -1904,8 +1935,14 @@ export interface components {
       window: components["schemas"]["Window"];
     };
     FleetProblem: {
+      /** @description what happened, in prose */
+      cause?: string;
       code: string;
+      /** @description page and anchor about it */
+      doc?: string;
       fix?: string;
+      /** @description row of the catalogue of failures, where it is known */
+      id?: string;
       message: string;
       /** Format: date-time */
       since?: string;
@@ -1925,7 +1962,10 @@ export interface components {
       quarantine: components["schemas"]["Quarantined"][] | null;
       /** @description what the bucket held at start is loaded */
       ready: boolean;
+      /** @description why the last look at the bucket failed */
       syncError?: string;
+      /** @description the same, with cause and fix */
+      syncProblem?: components["schemas"]["FleetProblem"];
       /** @description of the server */
       version: string;
     };
@@ -2010,6 +2050,11 @@ export interface components {
        * @description cluster-hours due so far
        */
       hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present, measured only in part
+       */
+      hoursPartial: number;
       /** Format: int64 */
       hoursPresent: number;
       /** @description false while more hours are to come, or where the window cuts a day */

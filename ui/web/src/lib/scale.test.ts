@@ -14,8 +14,13 @@ it("draws round ticks that reach the top", () => {
 
 it("says why a stretch of time is not whole", () => {
   const window = { start: null, end: null };
-  expect(partialReason({ window, hoursExpected: 48, hoursPresent: 48, over: true })).toBeUndefined();
-  expect(partialReason({ window, hoursExpected: 48, hoursPresent: 40, over: true })).toBe("40 of 48 cluster-hours (83.3%)");
-  expect(partialReason({ window, hoursExpected: 10, hoursPresent: 10, over: false })).toMatch(/not over/);
-  expect(partialReason({ window, hoursExpected: 0, hoursPresent: 0, over: true })).toBe("nothing was expected");
+  expect(partialReason({ window, hoursExpected: 48, hoursPresent: 48, hoursPartial: 0, over: true })).toBeUndefined();
+  expect(partialReason({ window, hoursExpected: 48, hoursPresent: 40, hoursPartial: 0, over: true })).toBe(
+    "40 of 48 cluster-hours (83.3%)",
+  );
+  expect(partialReason({ window, hoursExpected: 48, hoursPresent: 48, hoursPartial: 2, over: true })).toBe(
+    "2 cluster-hours measured in part",
+  );
+  expect(partialReason({ window, hoursExpected: 10, hoursPresent: 10, hoursPartial: 0, over: false })).toMatch(/not over/);
+  expect(partialReason({ window, hoursExpected: 0, hoursPresent: 0, hoursPartial: 0, over: true })).toBe("nothing was expected");
 });

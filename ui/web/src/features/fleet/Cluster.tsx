@@ -51,7 +51,7 @@ export function Cluster({ id }: { id: string }) {
 }
 
 /** What the agent reports; cause and doc are there where the failure is a known one. */
-type Problem = Schemas["FleetProblem"] & { cause?: string; doc?: string };
+type Problem = Schemas["FleetProblem"];
 
 function Problems({ cluster, refused }: { cluster: Schemas["ClusterStatus"]; refused: readonly Schemas["Quarantined"][] }) {
   const problems: Problem[] = cluster.problems ?? [];

@@ -15,6 +15,7 @@ const cluster = (over: Partial<Schemas["ClusterStatus"]>): Schemas["ClusterStatu
   state: "fresh",
   hoursExpected: 0,
   hoursPresent: 0,
+  hoursPartial: 0,
   rows: 0,
   bytes: 0,
   defaultShare: null,
