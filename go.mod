@@ -2,6 +2,9 @@ module github.com/fleetcost/fleetcost
 
 go 1.26.8
 
+// Packages of npm may hold Go code that is not ours.
+ignore node_modules
+
 require (
 	github.com/agnivade/levenshtein v1.2.2
 	github.com/aws/aws-sdk-go-v2 v1.46.0

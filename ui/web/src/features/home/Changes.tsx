@@ -88,8 +88,7 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
                   <td className={numClass}>{money(r.before, currency)}</td>
                   <td className={numClass}>{money(r.after, currency)}</td>
                   <td className={`${numClass ?? ""} ${(r.change > 0 ? css.up : css.down) ?? ""}`}>
-                    {signed(r.change, currency)}
-                    <div className={css.small}>{relative(r.before, r.after)}</div>
+                    {signed(r.change, currency)} <span className={css.small}>{relative(r.before, r.after)}</span>
                   </td>
                   <td className={numClass}>{signed(r.price, currency)}</td>
                   <td className={numClass}>{signed(r.volume, currency)}</td>

@@ -65,7 +65,7 @@ export function Trend({ overview, currency, stale, view, onView }: Props) {
           currency={currency}
           buckets={shown}
           series={series}
-          height={330}
+          height={390}
           onPick={open}
           pickHint={`Choose a ${unit} to explore it.`}
         />
