@@ -22,7 +22,7 @@ describe("Fleet", () => {
     const { page, context } = await visit("/");
     await page.getByRole("link", { name: "Fleet", exact: true }).click();
     await settled(page);
-    const first = page.getByRole("region", { name: "Clusters", exact: true }).last().locator("tbody tr").first();
+    const first = page.getByRole("region", { name: "Table of clusters" }).locator("tbody tr").first();
     expect(await first.innerText()).toMatch(/silent/);
     expect(await first.innerText()).toMatch(/since \d+ \w+ 2026/);
     const heat = page.getByRole("region", { name: "Completeness of clusters by day" });

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef } from "react";
+import { useMemo, useRef } from "react";
 import css from "./DataTable.module.css";
 import type { Column, Row } from "./rows";
 
@@ -28,6 +28,8 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen }: Props)
   const items = virtual.getVirtualItems();
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  // Over all rows: not at each step of a scroll.
+  const totals = useMemo(() => columns.map((c) => c.total?.(rows) ?? ""), [columns, rows]);
   const [first, ...others] = columns;
   if (!first) return null;
   const direction = (id: string) => (sort === id ? "ascending" : sort === `-${id}` ? "descending" : undefined);
@@ -88,9 +90,9 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen }: Props)
         <tfoot>
           <tr>
             <th scope="row">Total</th>
-            {others.map((c) => (
+            {others.map((c, i) => (
               <td key={c.id} className={c.number ? css.n : undefined}>
-                {c.total?.(rows) ?? ""}
+                {totals[i + 1]}
               </td>
             ))}
           </tr>

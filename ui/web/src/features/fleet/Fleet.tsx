@@ -194,7 +194,7 @@ function Clusters({
       note={meta ? `cost with each cluster’s own idle and overhead: ${currency}, ${span(meta.window)} UTC` : undefined}
       busy={busy}
     >
-      <div className={scrollClass} tabIndex={0} role="region" aria-label="Clusters">
+      <div className={scrollClass} tabIndex={0} role="region" aria-label="Table of clusters">
         <table className={tableClass}>
           <thead>
             <tr>
