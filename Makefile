@@ -16,8 +16,30 @@ RUN_ARGS ?=
 help: ## List the targets.
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The web pages are built where Node is; without it the stub in git is embedded.
+NPM_CI  = npm ci --no-audit --no-fund --loglevel=error
+UI_FROM = $(shell find ui/web -type f -not -path '*/node_modules/*' -not -path '*/build/*' -not -path '*/e2e/*')
+
+ui/web/node_modules/.package-lock.json: ui/web/package-lock.json
+	cd ui/web && $(NPM_CI)
+	@touch $@
+
+ui/dist/index.html: ui/web/node_modules/.package-lock.json $(UI_FROM)
+	cd ui/web && npm run --silent build
+
+.PHONY: ui
+ui: ui/dist/index.html ## Build the web pages into ui/dist (needs Node 20).
+
+.PHONY: ui-if-node
+ui-if-node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory ui; else echo "no npm: the binary gets a stub instead of the web pages"; fi
+
+.PHONY: ui-dev
+ui-dev: ui/web/node_modules/.package-lock.json ## Serve the web pages as they change, over the API of a server on :9003.
+	cd ui/web && npm run dev
+
 .PHONY: build
-build: ## Build bin/fleetcost and bin/fleetcost-agent.
+build: ui-if-node ## Build bin/fleetcost and bin/fleetcost-agent.
 	@mkdir -p bin
 	CGO_ENABLED=1 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fleetcost ./cmd/fleetcost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fleetcost-agent ./cmd/fleetcost-agent
@@ -33,16 +55,27 @@ test-tools: ## Install what the tests need (Prometheus, VictoriaMetrics, versity
 .PHONY: test
 test: test-tools ## Run all unit and integration tests, with the race detector.
 	go test -race -timeout 15m ./...
+	@$(MAKE) --no-print-directory test-ui
+
+.PHONY: test-ui
+test-ui: ui ## Run the web pages' unit tests and check their size.
+	cd ui/web && npm test --silent && npm run --silent size
 
 .PHONY: e2e
 e2e: build ## Run the end-to-end tests: real processes, real servers, kills and outages.
 	@scripts/tools.sh prometheus versitygw minio chromium
 	go test -tags e2e -count=1 -timeout 30m ./test/e2e/... ./test/check/... ./test/storage/...
+	cd ui/web && npm run --silent e2e
 
 .PHONY: lint
 lint: ## Run all linters; no warning is accepted.
 	@scripts/tools.sh golangci-lint
 	$(call GOTOOLS,golangci-lint,v2.15.0) run ./...
+	@$(MAKE) --no-print-directory lint-ui
+
+.PHONY: lint-ui
+lint-ui: ui/web/node_modules/.package-lock.json ## Type-check and lint the web pages.
+	cd ui/web && npm run --silent lint
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -50,8 +83,9 @@ fmt: ## Format the code.
 	$(call GOTOOLS,golangci-lint,v2.15.0) fmt ./...
 
 .PHONY: generate
-generate: ## Rewrite the generated pages (settings, errors, OpenAPI) and golden files.
+generate: ## Rewrite the generated pages (settings, errors, OpenAPI and its TypeScript) and golden files.
 	go test ./test/docs ./internal/httpapi -run 'Generated|OpenAPI' -update
+	@if command -v npm >/dev/null; then cd ui/web && npm run --silent generate; fi
 
 .PHONY: bench
 bench: build ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clusters, questions over HTTP.
@@ -71,4 +105,5 @@ fuzz: ## Fuzz the decoder, the filter grammar and the error catalogue, a minute 
 
 .PHONY: clean
 clean: ## Remove build output and the demo's data.
-	rm -rf bin fleetcost-data
+	rm -rf bin fleetcost-data ui/web/build
+	find ui/dist -mindepth 1 -not -name stub.html -delete

@@ -2,6 +2,9 @@ module github.com/fleetcost/fleetcost
 
 go 1.26.8
 
+// Packages of npm may hold Go code that is not ours.
+ignore node_modules
+
 require (
 	cloud.google.com/go/compute/metadata v0.10.0
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0

@@ -2,84 +2,113 @@ package ui
 
 import (
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
-func TestHandler(t *testing.T) {
+func built() fstest.MapFS {
+	return fstest.MapFS{
+		"index.html":            {Data: []byte(`<head><base href="./" /></head>page`)},
+		"stub.html":             {Data: []byte(`stub`)},
+		"icon.svg":              {Data: []byte(`<svg/>`)},
+		"assets/app-1a2b.js":    {Data: []byte(`plain`)},
+		"assets/app-1a2b.js.br": {Data: []byte(`brotli`)},
+		"assets/app-1a2b.js.gz": {Data: []byte(`gzip`)},
+	}
+}
+
+func get(t *testing.T, h http.Handler, path, coding string) (*http.Response, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Encoding", coding)
+	w := httptest.NewRecorder()
+	http.StripPrefix("/ui/", h).ServeHTTP(w, r)
+	resp := w.Result()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("%s: no policy", path)
+	}
+	return resp, string(body)
+}
+
+// The page is served at every path of the app, with the way back to its root.
+func TestPageAtEveryDepth(t *testing.T) {
+	h, err := handler(built())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, base := range map[string]string{
+		"/ui/": "./", "/ui/explore": "./", "/ui/fleet/": "./../", "/ui/fleet/prod-eu": "./../", "/ui/fleet/a.b": "./../",
+		"/ui/fleet/x/days": "./../../", "/ui/index.html": "./", "/ui/stub.html": "./", "/ui/assets": "./",
+	} {
+		resp, body := get(t, h, path, "")
+		if resp.StatusCode != http.StatusOK || !strings.Contains(body, `<base href="`+base+`" />`) || !strings.Contains(body, "page") {
+			t.Errorf("%s: %d %s, want base %s", path, resp.StatusCode, body, base)
+		}
+		if resp.Header.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s: %v", path, resp.Header)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	h, err := handler(built())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, accept, body, coding, cache string }{
+		{"/ui/assets/app-1a2b.js", "gzip, br", "brotli", "br", "immutable"},
+		{"/ui/assets/app-1a2b.js", "gzip", "gzip", "gzip", "immutable"},
+		{"/ui/assets/app-1a2b.js", "br;q=0, gzip;q=0.5", "gzip", "gzip", "immutable"},
+		{"/ui/assets/app-1a2b.js", "", "plain", "", "immutable"},
+		{"/ui/icon.svg", "br", "<svg/>", "", "no-cache"},
+	} {
+		resp, body := get(t, h, c.path, c.accept)
+		if body != c.body || resp.Header.Get("Content-Encoding") != c.coding || !strings.Contains(resp.Header.Get("Cache-Control"), c.cache) {
+			t.Errorf("%s with %q: %s %v", c.path, c.accept, body, resp.Header)
+		}
+	}
+	resp, _ := get(t, h, "/ui/assets/app-1a2b.js", "br")
+	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/javascript") {
+		t.Errorf("a script is served as %q", kind)
+	}
+	if resp, _ := get(t, h, "/ui/assets/app-old.js", ""); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("a file of an older build: %d", resp.StatusCode)
+	}
+	if resp, body := get(t, h, "/ui/../ui.go", ""); strings.Contains(body, "package ui") {
+		t.Errorf("escaped the pages: %d", resp.StatusCode)
+	}
+}
+
+// Without a build there is a page that says so.
+func TestStub(t *testing.T) {
+	files := built()
+	delete(files, "index.html")
+	h, err := handler(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, body := get(t, h, "/ui/", ""); body != "stub" {
+		t.Errorf("got %q", body)
+	}
+}
+
+// What is embedded, built or not, keeps to the policy: inline script and style
+// would break silently.
+func TestEmbeddedPageKeepsThePolicy(t *testing.T) {
 	h, err := Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(http.StripPrefix("/ui/", h))
-	defer s.Close()
-	for path, kind := range map[string]string{"/ui/": "text/html", "/ui/app.js": "text/javascript", "/ui/style.css": "text/css", "/ui/icon.svg": "image/svg+xml"} {
-		resp, err := s.Client().Get(s.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), kind) || len(body) == 0 {
-			t.Errorf("%s: %d %s %v", path, resp.StatusCode, resp.Header.Get("Content-Type"), err)
-		}
-		if !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
-			t.Errorf("%s: no policy", path)
-		}
-	}
-}
-
-// The policy forbids inline script and style and other hosts: a page that has
-// them would break silently.
-func TestPageKeepsThePolicy(t *testing.T) {
-	forbidden := regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script>|https?://|innerHTML|eval\(|//cdn`)
-	err := fs.WalkDir(page, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := fs.ReadFile(page, path)
-		if err != nil {
-			return err
-		}
-		text := strings.ReplaceAll(string(b), "http://www.w3.org/2000/svg", "")
-		if m := forbidden.FindString(text); m != "" {
-			t.Errorf("%s has %q, which the policy forbids", path, m)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// What the script finds by id is in the page, money stands right of the name,
-// and a link's period is taken also when the list does not offer it.
-func TestPageAndScriptFit(t *testing.T) {
-	read := func(name string) string {
-		b, err := fs.ReadFile(page, "page/"+name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	html, script := read("index.html"), read("app.js")
-	for _, m := range regexp.MustCompile(`\$\("([a-z]+)"\)`).FindAllStringSubmatch(script, -1) {
-		if !strings.Contains(html, `id="`+m[1]+`"`) {
-			t.Errorf("the script wants an element %s, which the page has not", m[1])
-		}
-	}
-	for _, name := range []string{"Cluster", "Namespace"} {
-		if !strings.Contains(html, `<th scope="col">`+name+`</th><th scope="col" class="n">Cost</th>`) {
-			t.Errorf("the cost of a %s is not its first column", name)
-		}
-	}
-	for _, want := range []string{`choose(given.get("window"))`, `history.replaceState`, `fill: "url(#hatch)"`} {
-		if !strings.Contains(script, want) {
-			t.Errorf("the script lacks %s", want)
-		}
+	_, body := get(t, h, "/ui/", "")
+	if m := regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script>|https?://`).FindString(body); m != "" {
+		t.Errorf("the page has %q, which the policy forbids", m)
 	}
 }

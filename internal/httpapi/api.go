@@ -86,6 +86,8 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 		a.registerDialect(d)
 	}
 	a.registerFleet()
+	a.registerOverview()
+	a.registerExplore()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {

@@ -127,7 +127,7 @@ func sum(nano int64) (s cost.Sum) { s.Add(cost.Money(nano)); return s }
 func fakeAllocation(i int, w cost.Window) query.AllocationRow {
 	n := int64(i + 1)
 	r := query.AllocationRow{
-		Name: "ns-" + string(rune('a'+i%26)) + strings.Repeat("x", i/26), Kind: cost.KindContainer,
+		Name: "ns-" + string(rune('a'+i%26)) + strings.Repeat("x", i/26), Kind: cost.KindContainer, Key: []string{"a", "ns-" + string(rune('a'+i%26))},
 		Props: query.Properties{
 			Cluster: "a", Namespace: "ns-" + string(rune('a'+i%26)), Labels: map[string]string{"app": `we"b<`}, Services: []string{"s1", "s2"},
 		},
@@ -235,4 +235,16 @@ func (s *server) raw(t *testing.T, path string) (int, []byte) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, body
+}
+
+// Coverage answers that of every set all is there that can be by now.
+func (f *fake) Coverage(_ context.Context, sets []cost.Window, _ query.Filter) (*query.CoverageAnswer, error) {
+	out := &query.CoverageAnswer{DataVersion: f.version, Settled: cost.HourOf(testNow)}
+	for _, w := range sets {
+		n := w.Intersect(cost.Window{Start: w.Start, End: out.Settled}).Hours()
+		out.Sets = append(out.Sets, query.Completeness{
+			HoursExpected: n, HoursPresent: n, Clusters: []query.ClusterCompleteness{{Cluster: "a", HoursExpected: n, HoursPresent: n}},
+		})
+	}
+	return out, f.err
 }

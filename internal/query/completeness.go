@@ -35,30 +35,44 @@ func (e *Engine) questionKey(what, version, question string) string {
 // to now and to their retirement. A cluster's first hour is never partly there:
 // what came before its first sample is not expected.
 func (e *Engine) presenceOf(ctx context.Context, meta *storeMeta, w cost.Window, scope Node) (*presence, error) {
-	p := &presence{of: map[string]covered{}, end: e.settled()}
-	expected := []string{}
-	for _, c := range meta.clusters {
-		if !matchesCluster(scope, c.name) {
-			continue
-		}
-		p.clusters = append(p.clusters, c)
-		if at, ok := e.cfg.Retired(c.name); ok {
-			expected = append(expected, fmt.Sprintf("NOT (cluster = %s AND hour >= %d)", literal(c.name), cost.HourOf(at)))
-		}
-	}
+	p := e.presence(meta, scope)
 	past := w.Intersect(cost.Window{Start: w.Start, End: p.end})
 	if past.Empty() {
 		return p, nil
 	}
-	expected = append(expected, fmt.Sprintf("day BETWEEN %s AND %s AND hour >= %d AND hour < %d",
-		dayLiteral(past.Start.Day()), dayLiteral((past.End-1).Day()), past.Start, past.End))
-	q := fmt.Sprintf("SELECT cluster, count(*), count(*) FILTER (coverage_seconds < %d AND hour > first_hour), sum(coverage_seconds)::BIGINT"+
-		" FROM coverage JOIN cluster USING (cluster) WHERE %s GROUP BY cluster", cost.WholeHour, andAll(expected...))
+	q := "SELECT cluster, " + coveredColumns + " FROM coverage JOIN cluster USING (cluster) WHERE " + e.expected(p.clusters, past) + " GROUP BY cluster"
 	err := e.each(ctx, q, func(v []any) error {
 		p.of[textOf(v[0])] = covered{integer(v[1]), integer(v[2]), integer(v[3])}
 		return nil
 	})
 	return p, err
+}
+
+// presence is the clusters of a scope, before their hours are counted.
+func (e *Engine) presence(meta *storeMeta, scope Node) *presence {
+	p := &presence{of: map[string]covered{}, end: e.settled()}
+	for _, c := range meta.clusters {
+		if matchesCluster(scope, c.name) {
+			p.clusters = append(p.clusters, c)
+		}
+	}
+	return p
+}
+
+// coveredColumns are the values of covered.
+var coveredColumns = fmt.Sprintf("count(*), count(*) FILTER (coverage_seconds < %d AND hour > first_hour), sum(coverage_seconds)::BIGINT", cost.WholeHour)
+
+// expected is the condition that an hour lies in past and before its cluster's
+// retirement.
+func (e *Engine) expected(clusters []clusterMeta, past cost.Window) string {
+	conditions := []string{}
+	for _, c := range clusters {
+		if at, ok := e.cfg.Retired(c.name); ok {
+			conditions = append(conditions, fmt.Sprintf("NOT (cluster = %s AND hour >= %d)", literal(c.name), cost.HourOf(at)))
+		}
+	}
+	return andAll(append(conditions, fmt.Sprintf("day BETWEEN %s AND %s AND hour >= %d AND hour < %d",
+		dayLiteral(past.Start.Day()), dayLiteral((past.End-1).Day()), past.Start, past.End))...)
 }
 
 // completeness says what of a window was expected and is there. A cluster is

@@ -175,7 +175,7 @@ func internal(act string, err error) error {
 
 func tooManyRows(most int) error {
 	return &Error{
-		Code: CodeInvalid, Param: "aggregate", Reason: fmt.Sprintf("the answer has more than %d rows", most),
+		Code: CodeInvalid, tooMany: true, Param: "aggregate", Reason: fmt.Sprintf("the answer has more than %d rows", most),
 		Hint: "aggregate by fewer properties, filter, or use a longer step or a shorter window",
 	}
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -309,6 +310,7 @@ type Questions interface {
 	Allocations(ctx context.Context, q AllocationQuery) (*AllocationAnswer, error)
 	Assets(ctx context.Context, q AssetQuery) (*AssetAnswer, error)
 	Complete(ctx context.Context, q CompletionQuery) ([]string, error)
+	Coverage(ctx context.Context, sets []cost.Window, f Filter) (*CoverageAnswer, error)
 	// DataVersion identifies the data an answer given now would rest on.
 	DataVersion(ctx context.Context) (string, error)
 }
@@ -330,6 +332,15 @@ type Error struct {
 	Reason string
 	Hint   string
 	Err    error
+
+	tooMany bool // see IsTooManyRows
+}
+
+// IsTooManyRows tells whether an answer was refused for its number of rows:
+// fewer sets or groups may do.
+func IsTooManyRows(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.tooMany
 }
 
 func (e *Error) Error() string {

@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/fleetcost/fleetcost/internal/query"
+)
+
+// Rows are summed over the steps, the largest have a series, and idle and
+// overhead are asked for unless a parameter says otherwise.
+func TestExploreAllocations(t *testing.T) {
+	s := newServer(t)
+	s.fake.rows = 14
+	const path = "/api/v1/explore/allocation?window=2026-11-20T00:00:00Z,2026-11-23T00:00:00Z&aggregate=namespace"
+	s.get(t, path, nil)
+	if q := s.fake.allocation; q.Idle != query.IdleSeparate || q.Overhead != query.OverheadSeparate || q.Accumulate != query.AccumulateDay || q.Limit != 0 {
+		t.Errorf("asked %+v", q)
+	}
+	var out struct {
+		Sets []struct {
+			Total                       float64
+			HoursExpected, HoursPresent int
+			Over                        bool
+		}
+		Rows []struct {
+			Name, Kind string
+			Total      float64
+			Waste      float64 `json:"workloadIdle"`
+			Series     []float64
+		}
+	}
+	s.get(t, path, &out)
+	if len(out.Sets) != 3 || len(out.Rows) != 14 || !out.Sets[0].Over || out.Sets[0].HoursExpected != 24 {
+		t.Fatalf("%d sets, %d rows: %+v", len(out.Sets), len(out.Rows), out.Sets)
+	}
+	if r := out.Rows[0]; r.Name != "ns-n" || len(r.Series) != 3 || r.Series[0]*3-r.Total > 1e-9 || r.Waste <= 0 || r.Kind != "container" {
+		t.Errorf("the largest row is %+v", r)
+	}
+	if out.Rows[11].Series == nil || out.Rows[12].Series != nil {
+		t.Error("not the twelve largest have a series")
+	}
+}
+
+func TestExploreCompares(t *testing.T) {
+	s := newServer(t)
+	var out struct {
+		Changes *struct{ Pairs, Used int }
+		Rows    []struct {
+			Before, After, Price, Volume *float64
+			State                        string
+		}
+	}
+	s.get(t, "/api/v1/explore/allocation?window=2026-11-20T00:00:00Z,2026-11-23T00:00:00Z&aggregate=namespace&compare=previous", &out)
+	if out.Changes == nil || out.Changes.Used != 3 || out.Rows[0].Before == nil || out.Rows[0].State != "same" {
+		t.Fatalf("%+v", out)
+	}
+	last := s.fake.asked[len(s.fake.asked)-1]
+	if got := last.Window.String(); got != "[2026-11-17T00Z, 2026-11-20T00Z)" {
+		t.Errorf("compared with %s", got)
+	}
+	out.Changes = nil
+	s.get(t, "/api/v1/explore/allocation?window=2d&aggregate=namespace", &out)
+	if out.Changes != nil {
+		t.Error("compared without being asked to")
+	}
+}
+
+func TestExploreRefusesAndWritesCSV(t *testing.T) {
+	s := newServer(t)
+	for path, param := range map[string]string{
+		"/api/v1/explore/allocation?window=1d&compare=soon": "compare", "/api/v1/explore/allocation?window=1d&sortBy=name": "sortBy",
+		"/api/v1/explore/assets?window=1d&sortByOrder=asc": "sortBy", "/api/v1/overview?window=1d&by=all": "by",
+		"/api/v1/overview?window=1d&changes=later": "changes", "/api/v1/overview?window=1d&compare=0d": "compare", "/api/v1/overview": "window",
+	} {
+		if status, body := s.raw(t, path); status != http.StatusBadRequest || !strings.Contains(string(body), `"param":"`+param+`"`) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	for _, path := range []string{"/api/v1/explore/allocation?window=1d&aggregate=namespace&format=csv", "/api/v1/explore/assets?window=1d&format=csv&limit=3"} {
+		_, body := s.raw(t, path)
+		rows, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
+		if err != nil || len(rows) != 4 || rows[0][0] != "name" || rows[0][2] != "total" {
+			t.Errorf("%s: %v %q", path, err, body)
+		}
+	}
+}
+
+// The overview is made of the planner's answers, and its parts add up.
+func TestOverview(t *testing.T) {
+	s := newServer(t)
+	var raw struct {
+		Parts                             struct{ Allocated, Total float64 }
+		Buckets, Clusters, WorstWorkloads []any
+		Changes                           struct{ Rows []struct{ State string } }
+	}
+	s.get(t, "/api/v1/overview?window=7d&changes=last7d", &raw)
+	if raw.Parts.Total <= 0 || raw.Parts.Allocated != raw.Parts.Total || len(raw.Buckets) != 7 || len(raw.Changes.Rows) != 3 {
+		t.Errorf("%+v", raw)
+	}
+}

@@ -1,0 +1,52 @@
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { apiWindow } from "../lib/window";
+import type { Schemas } from "./client";
+import { client, unwrap } from "./client";
+import type { paths } from "./schema";
+
+// What the pages ask, each with its key. While a new question is under way the
+// old answer stays in sight, dimmed.
+
+export const overviewQuery = (window: string, changes: string, by: string) =>
+  queryOptions({
+    queryKey: ["overview", window, changes, by],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET("/api/v1/overview", { params: { query: { window: apiWindow(window), changes: apiWindow(changes), by } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const fleetQuery = () =>
+  queryOptions({
+    queryKey: ["fleet"],
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/fleet", { signal })),
+  });
+
+export type AllocationParams = NonNullable<paths["/api/v1/explore/allocation"]["get"]["parameters"]["query"]>;
+export type AssetParams = NonNullable<paths["/api/v1/explore/assets"]["get"]["parameters"]["query"]>;
+
+export const exploreQuery = (source: "allocation" | "assets", query: AllocationParams & AssetParams) =>
+  queryOptions({
+    queryKey: ["explore", source, query],
+    queryFn: ({ signal }) =>
+      // Without format=csv the answer is the envelope.
+      unwrap(
+        source === "allocation"
+          ? client.GET("/api/v1/explore/allocation", { params: { query }, signal })
+          : client.GET("/api/v1/explore/assets", { params: { query }, signal }),
+      ) as Promise<Schemas["EnvelopeExplore"]>,
+    placeholderData: keepPreviousData,
+  });
+
+export const completionQuery = (source: "allocation" | "assets", window: string, field: string, search: string) =>
+  queryOptions({
+    queryKey: ["complete", source, window, field, search],
+    queryFn: ({ signal }) => {
+      const query = { window: apiWindow(window), field, search, limit: "25" };
+      return source === "allocation"
+        ? unwrap(client.GET("/allocation/autocomplete", { params: { query }, signal }))
+        : unwrap(client.GET("/assets/autocomplete", { params: { query }, signal }));
+    },
+    staleTime: 60_000,
+    refetchInterval: false,
+    placeholderData: keepPreviousData,
+  });

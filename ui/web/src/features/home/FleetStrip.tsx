@@ -1,0 +1,57 @@
+import { Link } from "wouter";
+import type { Schemas } from "../../api/client";
+import { StateMark, stateText, worstFirst } from "../../components/clusterState";
+import { buttonClass, Card, Skeleton } from "../../components/ui";
+import { completeness, money } from "../../lib/format";
+import css from "./Home.module.css";
+
+interface Props {
+  fleet: Schemas["FleetStatus"] | undefined;
+  overview: Schemas["Overview"];
+  currency: string;
+}
+
+const most = 60;
+
+/** Every cluster in a tile, those that need somebody first. */
+export function FleetStrip({ fleet, overview, currency }: Props) {
+  if (!fleet) return <Skeleton height="10rem" />;
+  const cost = new Map(overview.clusters.map((c) => [c.cluster, c.cost]));
+  const clusters = worstFirst(fleet.clusters ?? [], (c) => cost.get(c.id) ?? 0);
+  const states = new Map<string, number>();
+  for (const c of clusters) states.set(stateText(c), (states.get(stateText(c)) ?? 0) + 1);
+  const refused = fleet.quarantine?.length ?? 0;
+  return (
+    <Card
+      title="Fleet"
+      note={`${clusters.length} clusters: ${[...states].map(([s, n]) => `${n} ${s}`).join(", ")}${refused > 0 ? `; ${refused} objects refused` : ""}`}
+      actions={
+        <Link href="/fleet" className={buttonClass}>
+          Gaps and freshness
+        </Link>
+      }
+    >
+      <ul className={css.strip}>
+        {clusters.slice(0, most).map((c) => (
+          <li key={c.id}>
+            <Link href={`/fleet/${encodeURIComponent(c.id)}`} className={css.tile}>
+              <b title={c.id}>{c.id}</b>
+              <span className={css.tileRow}>
+                <span>{money(cost.get(c.id) ?? 0, currency)}</span>
+                <span className="soft">{completeness(c.hoursPresent, c.hoursExpected)}</span>
+              </span>
+              <span className={css.tileRow}>
+                <StateMark cluster={c} now={Date.parse(fleet.now)} />
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {clusters.length > most && (
+        <p className={css.small}>
+          and {clusters.length - most} more on <Link href="/fleet">Fleet</Link>
+        </p>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,130 @@
+// How numbers and times are written. Money keeps its currency, times are UTC.
+
+const cache = new Map<string, Intl.NumberFormat>();
+function numberFormat(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = JSON.stringify(options);
+  let f = cache.get(key);
+  if (!f) {
+    f = new Intl.NumberFormat("en-US", options);
+    cache.set(key, f);
+  }
+  return f;
+}
+
+/** An amount to the cent: $1,234.56. */
+export function money(value: number, currency: string): string {
+  try {
+    return numberFormat({ style: "currency", currency }).format(value);
+  } catch {
+    return `${numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value)} ${currency}`;
+  }
+}
+
+/** An amount for axes and tiles: $1.2K, $340, $4.56. */
+export function brief(value: number, currency: string): string {
+  const size = Math.abs(value);
+  const options: Intl.NumberFormatOptions =
+    size >= 10_000
+      ? { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 }
+      : { maximumFractionDigits: size < 10 && size !== 0 ? 2 : 0, minimumFractionDigits: size < 10 && size !== 0 ? 2 : 0 };
+  try {
+    return numberFormat({ style: "currency", currency, ...options }).format(value);
+  } catch {
+    return numberFormat(options).format(value);
+  }
+}
+
+/** A change with its sign: +$12.00, −$3.50. */
+export function signed(value: number, currency: string): string {
+  const text = money(Math.abs(value), currency);
+  if (Number(Math.abs(value).toFixed(2)) === 0) return money(0, currency);
+  return `${value > 0 ? "+" : "−"}${text}`;
+}
+
+export const percent = (ratio: number, digits = 1): string =>
+  numberFormat({ style: "percent", maximumFractionDigits: digits }).format(ratio);
+
+/** A share of completeness: nearly complete is not complete. */
+export function completeness(present: number, expected: number): string {
+  if (expected <= 0 || present >= expected) return percent(1);
+  return percent(Math.min(Math.floor((present / expected) * 1000) / 1000, 0.999));
+}
+
+export const count = (value: number): string => numberFormat({ maximumFractionDigits: 0 }).format(value);
+export const decimal = (value: number, digits = 1): string =>
+  numberFormat({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
+/** The relative change, or "new" from nothing. */
+export function relative(before: number, after: number): string {
+  if (before === 0) return after === 0 ? "0 %" : "new";
+  const r = after / before - 1;
+  if (Math.abs(r) < 0.0005) return "±0%";
+  return `${r > 0 ? "+" : "−"}${percent(Math.abs(r))}`;
+}
+
+/**
+ * Rounds parts to the cent so that they add to the rounded total: largest
+ * remainder, as the server splits money.
+ */
+export function roundToTotal(parts: readonly number[], total: number): number[] {
+  const cents = parts.map((p) => Math.floor(p * 100 + 1e-6));
+  let left = Math.round(total * 100) - cents.reduce((a, b) => a + b, 0);
+  const order = parts.map((p, i) => ({ i, rest: p * 100 - (cents[i] ?? 0) })).sort((a, b) => b.rest - a.rest || a.i - b.i);
+  for (const { i } of order) {
+    if (left <= 0) break;
+    cents[i] = (cents[i] ?? 0) + 1;
+    left -= 1;
+  }
+  return cents.map((c) => c / 100);
+}
+
+const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const dayYearFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const timeFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const weekdayFormat = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+
+export const day = (at: string | number | Date): string => dayFormat.format(new Date(at));
+export const weekday = (at: string | number | Date): string => weekdayFormat.format(new Date(at));
+export const clock = (at: string | number | Date): string => timeFormat.format(new Date(at));
+export const dateTime = (at: string | number | Date): string => `${dayYearFormat.format(new Date(at))} ${clock(at)}`;
+
+export interface Span {
+  start: string | null;
+  end: string | null;
+}
+
+const DAY = 86_400_000;
+const isMidnight = (ms: number) => ms % DAY === 0;
+
+/** A half-open window as people say it: whole days by their names, else with times. */
+export function span(w: Span): string {
+  if (!w.start || !w.end) return "no whole day";
+  const a = Date.parse(w.start);
+  const b = Date.parse(w.end);
+  if (isMidnight(a) && isMidnight(b)) {
+    if (b - a === DAY) return dayYearFormat.format(a);
+    return `${day(a)} – ${dayYearFormat.format(b - DAY)}`;
+  }
+  return `${isMidnight(a) ? day(a) : `${day(a)} ${clock(a)}`} – ${dayYearFormat.format(b - 1)} ${clock(b)}`;
+}
+
+/** How long ago, in one unit. */
+export function ago(at: string | undefined | null, now: number): string {
+  if (!at) return "never";
+  const seconds = Math.max(0, (now - Date.parse(at)) / 1000);
+  if (seconds < 90) return "just now";
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} days ago`;
+}
+
+export function bytes(value: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let v = value;
+  let i = 0;
+  while (v >= 1024 && i < units.length - 1) {
+    v /= 1024;
+    i += 1;
+  }
+  return `${v >= 100 || i === 0 ? count(v) : decimal(v)} ${units[i] ?? ""}`;
+}
