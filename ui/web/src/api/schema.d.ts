@@ -4,5707 +4,5711 @@
  */
 
 export interface paths {
-    "/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where to go from here; browsers are sent to the web page */
-        get: operations["get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+  "/": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What workloads cost */
-        get: operations["get-allocation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Where to go from here; browsers are sent to the web page */
+    get: operations["get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Values of an allocation property */
-        get: operations["get-allocation-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What workloads cost */
+    get: operations["get-allocation"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/compute": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What workloads cost
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-allocation-compute"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Values of an allocation property */
+    get: operations["get-allocation-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/compute": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/compute/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What workloads cost, in fewer fields
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-allocation-compute-summary"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What workloads cost
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-allocation-compute"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/compute/summary": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/compute/summary/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The total of /allocation/summary
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-allocation-compute-summary-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What workloads cost, in fewer fields
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-allocation-compute-summary"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/compute/summary/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/compute/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The total of /allocation
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-allocation-compute-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * The total of /allocation/summary
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-allocation-compute-summary-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/compute/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What workloads cost, in fewer fields */
-        get: operations["get-allocation-summary"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * The total of /allocation
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-allocation-compute-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/summary": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/summary/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /allocation/summary */
-        get: operations["get-allocation-summary-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What workloads cost, in fewer fields */
+    get: operations["get-allocation-summary"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/summary/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/allocation/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /allocation */
-        get: operations["get-allocation-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /allocation/summary */
+    get: operations["get-allocation-summary-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/allocation/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/clusters/{id}/retire": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Tell that a cluster ended
-         * @description Nothing is expected of the cluster after that moment, so it no longer counts as silent. Kept in the bucket. Can be repeated with another moment, or taken back with unretire.
-         */
-        post: operations["post-api-v1-clusters-id-retire"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /allocation */
+    get: operations["get-allocation-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/clusters/{id}/retire": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/clusters/{id}/unretire": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Take a retirement back
-         * @description The cluster is expected to push again, also for the hours since it was retired. Without a retirement nothing changes.
-         */
-        post: operations["post-api-v1-clusters-id-unretire"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /**
+     * Tell that a cluster ended
+     * @description Nothing is expected of the cluster after that moment, so it no longer counts as silent. Kept in the bucket. Can be repeated with another moment, or taken back with unretire.
+     */
+    post: operations["post-api-v1-clusters-id-retire"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/clusters/{id}/unretire": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/explore/allocation": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Workloads as a table and along time
-         * @description The same questions as /allocation and /assets, at one version of the data: every row over the whole window, a series along time for the largest twelve, completeness per step, and, where asked, the change since an earlier period, like for like. Idle and overhead are shown unless a parameter says otherwise, so that the total is what the assets cost.
-         */
-        get: operations["get-api-v1-explore-allocation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    get?: never;
+    put?: never;
+    /**
+     * Take a retirement back
+     * @description The cluster is expected to push again, also for the hours since it was retired. Without a retirement nothing changes.
+     */
+    post: operations["post-api-v1-clusters-id-unretire"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/explore/allocation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/explore/assets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Assets as a table and along time
-         * @description The same questions as /allocation and /assets, at one version of the data: every row over the whole window, a series along time for the largest twelve, completeness per step, and, where asked, the change since an earlier period, like for like. Idle and overhead are shown unless a parameter says otherwise, so that the total is what the assets cost.
-         */
-        get: operations["get-api-v1-explore-assets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Workloads as a table and along time
+     * @description The same questions as /allocation and /assets, at one version of the data: every row over the whole window, a series along time for the largest twelve, completeness per step, and, where asked, the change since an earlier period, like for like. Idle and overhead are shown unless a parameter says otherwise, so that the total is what the assets cost.
+     */
+    get: operations["get-api-v1-explore-allocation"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/explore/assets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/fleet": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every cluster: owner, version, last push, coverage, errors, quarantined objects */
-        get: operations["get-api-v1-fleet"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Assets as a table and along time
+     * @description The same questions as /allocation and /assets, at one version of the data: every row over the whole window, a series along time for the largest twelve, completeness per step, and, where asked, the change since an earlier period, like for like. Idle and overhead are shown unless a parameter says otherwise, so that the total is what the assets cost.
+     */
+    get: operations["get-api-v1-explore-assets"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/fleet": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/api/v1/overview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The fleet on one page: total and its parts, trend, clusters, idle, what changed
-         * @description All at one version of the data. Incomplete days are marked and left out of the comparison.
-         */
-        get: operations["get-api-v1-overview"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Every cluster: owner, version, last push, coverage, errors, quarantined objects */
+    get: operations["get-api-v1-fleet"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/overview": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/assets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What things with a price cost
-         * @description One object for the whole window.
-         */
-        get: operations["get-assets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * The fleet on one page: total and its parts, trend, clusters, idle, what changed
+     * @description All at one version of the data. Incomplete days are marked and left out of the comparison.
+     */
+    get: operations["get-api-v1-overview"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/assets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/assets/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Values of an asset property */
-        get: operations["get-assets-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What things with a price cost
+     * @description One object for the whole window.
+     */
+    get: operations["get-assets"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/assets/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/assets/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /assets */
-        get: operations["get-assets-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Values of an asset property */
+    get: operations["get-assets-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/assets/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Items of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /assets */
+    get: operations["get-assets-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Values of a cloud bill's property
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Items of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sources of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost-status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Values of a cloud bill's property
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost/status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost/view/graph": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Cloud bills as a graph
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost-view-graph"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Sources of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost-status"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost/view/graph": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost/view/table": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Cloud bills as a table
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost-view-table"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Cloud bills as a graph
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost-view-graph"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost/view/table": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/cloudCost/view/totals": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Total of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-cloudCost-view-totals"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Cloud bills as a table
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost-view-table"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/cloudCost/view/totals": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/clusterInfo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The fleet, or its only cluster */
-        get: operations["get-clusterInfo"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Total of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-cloudCost-view-totals"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/clusterInfo": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/clusterInfoMap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every cluster by id */
-        get: operations["get-clusterInfoMap"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The fleet, or its only cluster */
+    get: operations["get-clusterInfo"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/clusterInfoMap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/customCost/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sources of custom costs
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-customCost-status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Every cluster by id */
+    get: operations["get-clusterInfoMap"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/customCost/status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/customCost/timeseries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Custom costs along time
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-customCost-timeseries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Sources of custom costs
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-customCost-status"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/customCost/timeseries": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/customCost/total": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Total of custom costs
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-customCost-total"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Custom costs along time
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-customCost-timeseries"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/customCost/total": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/getConfigs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The currency, for clients of Kubecost */
-        get: operations["get-getConfigs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Total of custom costs
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-customCost-total"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/getConfigs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/healthz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** 200 while the process is alive */
-        get: operations["get-healthz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The currency, for clients of Kubecost */
+    get: operations["get-getConfigs"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/healthz": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Metrics in the Prometheus exposition format */
-        get: operations["get-metrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** 200 while the process is alive */
+    get: operations["get-healthz"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/metrics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What workloads cost */
-        get: operations["get-model-allocation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Metrics in the Prometheus exposition format */
+    get: operations["get-metrics"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Values of an allocation property */
-        get: operations["get-model-allocation-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What workloads cost */
+    get: operations["get-model-allocation"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/compute": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What workloads cost
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-model-allocation-compute"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Values of an allocation property */
+    get: operations["get-model-allocation-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/compute": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/compute/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What workloads cost, in fewer fields
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-model-allocation-compute-summary"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What workloads cost
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-model-allocation-compute"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/compute/summary": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/compute/summary/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The total of /allocation/summary
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-model-allocation-compute-summary-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What workloads cost, in fewer fields
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-model-allocation-compute-summary"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/compute/summary/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/compute/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The total of /allocation
-         * @description OpenCost's name for the same question.
-         */
-        get: operations["get-model-allocation-compute-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * The total of /allocation/summary
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-model-allocation-compute-summary-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/compute/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What workloads cost, in fewer fields */
-        get: operations["get-model-allocation-summary"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * The total of /allocation
+     * @description OpenCost's name for the same question.
+     */
+    get: operations["get-model-allocation-compute-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/summary": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/summary/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /allocation/summary */
-        get: operations["get-model-allocation-summary-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** What workloads cost, in fewer fields */
+    get: operations["get-model-allocation-summary"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/summary/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/allocation/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /allocation */
-        get: operations["get-model-allocation-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /allocation/summary */
+    get: operations["get-model-allocation-summary-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/allocation/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/assets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What things with a price cost
-         * @description An array of sets.
-         */
-        get: operations["get-model-assets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /allocation */
+    get: operations["get-model-allocation-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/assets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/assets/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Values of an asset property */
-        get: operations["get-model-assets-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * What things with a price cost
+     * @description An array of sets.
+     */
+    get: operations["get-model-assets"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/assets/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/assets/topline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The total of /assets */
-        get: operations["get-model-assets-topline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Values of an asset property */
+    get: operations["get-model-assets-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/assets/topline": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Items of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The total of /assets */
+    get: operations["get-model-assets-topline"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost/autocomplete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Values of a cloud bill's property
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost-autocomplete"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Items of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost/autocomplete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sources of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost-status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Values of a cloud bill's property
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost-autocomplete"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost/status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost/view/graph": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Cloud bills as a graph
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost-view-graph"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Sources of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost-status"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost/view/graph": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost/view/table": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Cloud bills as a table
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost-view-table"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Cloud bills as a graph
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost-view-graph"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost/view/table": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/cloudCost/view/totals": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Total of cloud bills
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-cloudCost-view-totals"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Cloud bills as a table
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost-view-table"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/cloudCost/view/totals": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/clusterInfo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The fleet, or its only cluster */
-        get: operations["get-model-clusterInfo"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Total of cloud bills
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-cloudCost-view-totals"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/clusterInfo": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/clusterInfoMap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every cluster by id */
-        get: operations["get-model-clusterInfoMap"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The fleet, or its only cluster */
+    get: operations["get-model-clusterInfo"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/clusterInfoMap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/customCost/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sources of custom costs
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-customCost-status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** Every cluster by id */
+    get: operations["get-model-clusterInfoMap"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/customCost/status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/customCost/timeseries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Custom costs along time
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-customCost-timeseries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Sources of custom costs
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-customCost-status"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/customCost/timeseries": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/customCost/total": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Total of custom costs
-         * @description Empty: no cloud bills or custom costs are read yet.
-         */
-        get: operations["get-model-customCost-total"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Custom costs along time
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-customCost-timeseries"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/customCost/total": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/model/getConfigs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The currency, for clients of Kubecost */
-        get: operations["get-model-getConfigs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /**
+     * Total of custom costs
+     * @description Empty: no cloud bills or custom costs are read yet.
+     */
+    get: operations["get-model-customCost-total"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/model/getConfigs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** This document */
-        get: operations["get-openapi.json"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** The currency, for clients of Kubecost */
+    get: operations["get-model-getConfigs"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/openapi.json": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** 200 once what the bucket held at start is loaded; the body shows progress */
-        get: operations["get-readyz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** This document */
+    get: operations["get-openapi.json"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/readyz": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "/ui/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The web page */
-        get: operations["get-ui"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+    /** 200 once what the bucket held at start is loaded; the body shows progress */
+    get: operations["get-readyz"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/ui/": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
+    /** The web page */
+    get: operations["get-ui"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: {
-        Allocation: {
-            /** Format: double */
-            cpuCoreHours: number | null;
-            /** Format: double */
-            cpuCoreLimitAverage: number | null;
-            /** Format: double */
-            cpuCoreRequestAverage: number | null;
-            /** Format: double */
-            cpuCoreUsageAverage: number | null;
-            /** Format: double */
-            cpuCores: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            cpuCost: number;
-            /** Format: double */
-            cpuCostAdjustment: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            cpuCostIdle: number;
-            /**
-             * Format: double
-             * @description usage over request; 1 where there is usage without request
-             */
-            cpuEfficiency: number | null;
-            /** Format: date-time */
-            end: string | null;
-            /** Format: double */
-            externalCost: number | null;
-            gpuAllocation: components["schemas"]["GPUAllocation"];
-            /** @description units of currency, exact, at most nine decimals */
-            gpuCost: number;
-            /** Format: double */
-            gpuCostAdjustment: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            gpuCostIdle: number;
-            /** Format: double */
-            gpuCount: number | null;
-            /** Format: double */
-            gpuEfficiency: number | null;
-            /** Format: double */
-            gpuHours: number | null;
-            /** Format: double */
-            gpuRequestAverage: number | null;
-            /** Format: double */
-            gpuUsageAverage: number | null;
-            lbAllocations: {
-                [key: string]: components["schemas"]["LBDetail"];
-            };
-            /** @description units of currency, exact, at most nine decimals */
-            loadBalancerCost: number;
-            /** Format: double */
-            loadBalancerCostAdjustment: number | null;
-            /**
-             * Format: double
-             * @description length of start..end; not additive
-             */
-            minutes: number | null;
-            name: string;
-            /** @description units of currency, exact, at most nine decimals */
-            networkCost: number;
-            /** Format: double */
-            networkCostAdjustment: number | null;
-            /** @description part of networkCost */
-            networkCrossRegionCost: number;
-            /** @description part of networkCost */
-            networkCrossZoneCost: number;
-            /** @description part of networkCost */
-            networkInternetCost: number;
-            /** Format: double */
-            networkReceiveBytes: number | null;
-            /** Format: double */
-            networkTransferBytes: number | null;
-            properties: components["schemas"]["Properties"];
-            proportionalAssetResourceCosts: components["schemas"]["NotComputed"];
-            /** Format: double */
-            pvByteHours: number | null;
-            /** Format: double */
-            pvBytes: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            pvCost: number;
-            /** Format: double */
-            pvCostAdjustment: number | null;
-            pvs: {
-                [key: string]: components["schemas"]["PVDetail"];
-            };
-            /** Format: double */
-            ramByteHours: number | null;
-            /** Format: double */
-            ramByteLimitAverage: number | null;
-            /** Format: double */
-            ramByteRequestAverage: number | null;
-            /** Format: double */
-            ramByteUsageAverage: number | null;
-            /** Format: double */
-            ramBytes: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            ramCost: number;
-            /** Format: double */
-            ramCostAdjustment: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            ramCostIdle: number;
-            /** Format: double */
-            ramEfficiency: number | null;
-            rawAllocationOnly: components["schemas"]["RawAllocation"];
-            /** @description shared cost the row was given; of an __overhead__ row its own cost */
-            sharedCost: number;
-            sharedCostBreakdown: {
-                [key: string]: components["schemas"]["SharedCostPart"];
-            };
-            /** Format: date-time */
-            start: string | null;
-            /** @description units of currency, exact, at most nine decimals */
-            totalCost: number;
-            /**
-             * Format: double
-             * @description CPU and RAM efficiency weighted by their cost
-             */
-            totalEfficiency: number | null;
-            window: components["schemas"]["Window"];
-        };
-        AllocationTopline: {
-            combined: components["schemas"]["CombinedAllocation"];
-            /** Format: int64 */
-            numResults: number;
-        };
-        Asset: {
-            /** Format: double */
-            GPUHours?: number | null;
-            /** Format: double */
-            adjustment: number | null;
-            breakdown?: components["schemas"]["Breakdown"];
-            /** Format: double */
-            byteHours?: number | null;
-            /**
-             * Format: double
-             * @description null: not measured
-             */
-            byteHoursUsed?: number | null;
-            /**
-             * Format: double
-             * @description null: not measured
-             */
-            byteUsageMax?: number | null;
-            /** Format: double */
-            bytes?: number | null;
-            claimName?: string;
-            claimNamespace?: string;
-            cpuBreakdown?: components["schemas"]["Breakdown"];
-            /** Format: double */
-            cpuCoreHours?: number | null;
-            /** Format: double */
-            cpuCores?: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            cpuCost?: number;
-            /**
-             * Format: double
-             * @description smallest factor by which containers' cost was scaled to the node's; 1: not scaled
-             */
-            cpuScale?: number | null;
-            /** @description part of totalCost that rests on default rates */
-            defaultCost: number;
-            /** Format: double */
-            discount?: number | null;
-            /** Format: date-time */
-            end: string | null;
-            /** @description units of currency, exact, at most nine decimals */
-            gpuCost?: number;
-            /** Format: double */
-            gpuCount?: number | null;
-            /** Format: double */
-            gpuScale?: number | null;
-            /** @description no record of the asset itself; made from what ran on it */
-            inferred?: boolean;
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * Format: double
-             * @description 1 for boot and instance-local disks
-             */
-            local?: number | null;
-            /** Format: double */
-            minutes: number | null;
-            nodeType?: string;
-            overhead?: components["schemas"]["NodeOverhead"];
-            pool?: string;
-            /**
-             * Format: double
-             * @description 1 for spot capacity
-             */
-            preemptible?: number | null;
-            priceSource?: string;
-            properties: components["schemas"]["AssetProperties"];
-            ramBreakdown?: components["schemas"]["Breakdown"];
-            /** Format: double */
-            ramByteHours?: number | null;
-            /** Format: double */
-            ramBytes?: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            ramCost?: number;
-            /** Format: double */
-            ramScale?: number | null;
-            /** Format: date-time */
-            start: string | null;
-            storageClass?: string;
-            /** @description units of currency, exact, at most nine decimals */
-            totalCost: number;
-            /** @description Node, Disk, LoadBalancer, Network, ClusterManagement; Shared where a row holds several types */
-            type: string;
-            volumeName?: string;
-            window: components["schemas"]["Window"];
-        };
-        AssetProperties: {
-            account?: string;
-            category?: string;
-            cluster?: string;
-            name?: string;
-            project?: string;
-            provider?: string;
-            providerID?: string;
-            region?: string;
-            service?: string;
-            zone?: string;
-        };
-        AssetTopline: {
-            /** Format: double */
-            adjustment: number | null;
-            /** Format: int64 */
-            numResults: number;
-            /** @description units of currency, exact, at most nine decimals */
-            totalCost: number;
-            window: components["schemas"]["Window"];
-        };
-        BillSource: Record<string, never>;
-        Breakdown: {
-            /** Format: double */
-            idle: number | null;
-            /** Format: double */
-            other: number | null;
-            /** Format: double */
-            system: number | null;
-            /** Format: double */
-            user: number | null;
-        };
-        Change: {
-            /** @description units of currency, exact, at most nine decimals */
-            after: number;
-            /** @description units of currency, exact, at most nine decimals */
-            before: number;
-            /** @description units of currency, exact, at most nine decimals */
-            change: number;
-            name: string;
-            /** @description the same quantities at other rates */
-            price: number;
-            /** @description same, new or gone */
-            state: string;
-            /** @description other quantities at the earlier rates */
-            volume: number;
-        };
-        Changes: {
-            /** @description the whole UTC days compared */
-            current: components["schemas"]["Window"];
-            leftOut: components["schemas"]["LeftOut"][];
-            /**
-             * Format: int64
-             * @description cluster-days of current
-             */
-            pairs: number;
-            previous: components["schemas"]["Window"];
-            /** Format: int64 */
-            rowCount: number;
-            /** @description by size of change, largest first */
-            rows: components["schemas"]["Change"][];
-            total: components["schemas"]["Change"];
-            /**
-             * Format: int64
-             * @description those that are whole in both periods, and so compared
-             */
-            used: number;
-        };
-        CloudCost: Record<string, never>;
-        CloudCostRow: {
-            /** Format: double */
-            cost: number | null;
-            /** Format: double */
-            kubernetesPercent: number | null;
-            labels: {
-                [key: string]: string;
-            };
-            name: string;
-        };
-        CloudCostSet: {
-            aggregationProperties: string[] | null;
-            cloudCosts: {
-                [key: string]: components["schemas"]["CloudCost"];
-            };
-            window: components["schemas"]["Window"];
-        };
-        CloudCostSets: {
-            sets: components["schemas"]["CloudCostSet"][] | null;
-            window: components["schemas"]["Window"];
-        };
-        CloudCostTotals: {
-            combined: components["schemas"]["CloudCostRow"];
-            /** Format: int64 */
-            numResults: number;
-        };
-        ClusterCompleteness: {
-            cluster: string;
-            /** Format: int64 */
-            hoursExpected: number;
-            /** Format: int64 */
-            hoursPartial: number;
-            /** Format: int64 */
-            hoursPresent: number;
-            /**
-             * Format: date-time
-             * @description Set when the cluster has sent nothing for over two hours and is not retired.
-             */
-            silentSince?: string;
-        };
-        ClusterInfo: {
-            clusterProfile?: string;
-            id: string;
-            name: string;
-            provider?: string;
-            region?: string;
-            version?: string;
-        };
-        ClusterStatus: {
-            agentVersion?: string;
-            /** Format: int64 */
-            backfillDone?: number;
-            /** Format: int64 */
-            backfillHours?: number;
-            /** Format: int64 */
-            bytes: number;
-            currency?: string;
-            /** @description ascending */
-            days: components["schemas"]["DayCoverage"][] | null;
-            /**
-             * Format: double
-             * @description share of the last day's asset cost at default prices, as the agent tells; null while it is unknown
-             */
-            defaultShare: number | null;
-            /** Format: int64 */
-            droppedHours?: number;
-            /** Format: date-time */
-            firstHour?: string;
-            /** Format: int64 */
-            hoursExpected: number;
-            /**
-             * Format: int64
-             * @description of those present: covered by samples less than 95 % of the time
-             */
-            hoursPartial: number;
-            /**
-             * Format: int64
-             * @description of those expected
-             */
-            hoursPresent: number;
-            id: string;
-            /**
-             * Format: date-time
-             * @description end of the last hour present
-             */
-            lastHour?: string;
-            /** Format: date-time */
-            lastPush?: string;
-            /** @description metrics the source lacks */
-            missing: components["schemas"]["FleetProblem"][] | null;
-            ownerProof?: string;
-            ownerUid?: string;
-            problems: components["schemas"]["FleetProblem"][] | null;
-            provider?: string;
-            region?: string;
-            /** Format: date-time */
-            retiredAt?: string;
-            /** Format: int64 */
-            rows: number;
-            /** Format: date-time */
-            silentSince?: string;
-            /** @description where its usage comes from: prometheus, kubernetes, simulated */
-            source?: string;
-            /** Format: int64 */
-            spoolDays?: number;
-            /**
-             * Format: date-time
-             * @description of the agent
-             */
-            startedAt?: string;
-            /** @description fresh, silent, retired, empty, or loading until the server is ready */
-            state: string;
-        };
-        CombinedAllocation: {
-            /** @description one entry, total */
-            allocations: {
-                [key: string]: components["schemas"]["Allocation"];
-            };
-            window: components["schemas"]["Window"];
-        };
-        Completeness: {
-            clusters: components["schemas"]["ClusterCompleteness"][] | null;
-            /**
-             * Format: double
-             * @description time covered by samples over time expected; 1 where nothing is expected
-             */
-            coveredRatio: number | null;
-            /** Format: int64 */
-            hoursExpected: number;
-            /**
-             * Format: int64
-             * @description of those present: covered by samples less than 95 % of the time, so what they cost is too low
-             */
-            hoursPartial: number;
-            /** Format: int64 */
-            hoursPresent: number;
-            /**
-             * Format: double
-             * @description present over expected; 1 where nothing is expected
-             */
-            ratio: number | null;
-        };
-        Configs: {
-            currencyCode: string;
-            discount: string;
-            provider: string;
-        };
-        CostParts: {
-            /** @description units of currency, exact, at most nine decimals */
-            allocated: number;
-            /** @description units of currency, exact, at most nine decimals */
-            idle: number;
-            /** @description units of currency, exact, at most nine decimals */
-            overhead: number;
-            /** @description units of currency, exact, at most nine decimals */
-            total: number;
-            /** @description units of currency, exact, at most nine decimals */
-            unmounted: number;
-        };
-        CustomCost: Record<string, never>;
-        CustomCostSeries: {
-            timeseries: components["schemas"]["CustomCostTotal"][] | null;
-            window: components["schemas"]["Window"];
-        };
-        CustomCostTotal: {
-            customCosts: components["schemas"]["CustomCost"][] | null;
-            /** Format: double */
-            totalCost: number | null;
-            window: components["schemas"]["Window"];
-        };
-        DayCoverage: {
-            /** Format: int64 */
-            coverageSeconds: number;
-            date: string;
-            /** Format: int64 */
-            hoursExpected: number;
-            /**
-             * Format: int64
-             * @description of those expected; the hour that is running is not
-             */
-            hoursPresent: number;
-            /**
-             * Format: int64
-             * @description of those present: covered by samples less than 95 % of the time
-             */
-            partialHours?: number;
-            /** Format: int64 */
-            rows: number;
-        };
-        EnvelopeAllocationTopline: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["AllocationTopline"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeAssetTopline: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["AssetTopline"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeCloudCostSets: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["CloudCostSets"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeCloudCostTotals: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["CloudCostTotals"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeClusterInfo: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["ClusterInfo"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeConfigs: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["Configs"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeCustomCostSeries: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["CustomCostSeries"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeCustomCostTotal: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["CustomCostTotal"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeExplore: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["Explore"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeFleetStatus: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["FleetStatus"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListBillSource: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["BillSource"][] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListCloudCostRow: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["CloudCostRow"][] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListGraphItem: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["GraphItem"][] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListMapStringAllocation: {
-            /** Format: int64 */
-            code: number;
-            data: {
-                [key: string]: components["schemas"]["Allocation"];
-            }[] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListMapStringAsset: {
-            /** Format: int64 */
-            code: number;
-            data: {
-                [key: string]: components["schemas"]["Asset"];
-            }[] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeListString: {
-            /** Format: int64 */
-            code: number;
-            data: string[] | null;
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeMapStringAsset: {
-            /** Format: int64 */
-            code: number;
-            data: {
-                [key: string]: components["schemas"]["Asset"];
-            };
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeMapStringClusterInfo: {
-            /** Format: int64 */
-            code: number;
-            data: {
-                [key: string]: components["schemas"]["ClusterInfo"];
-            };
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeOverview: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["Overview"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeRetired: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["Retired"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeSummaryData: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["SummaryData"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeSummaryTopline: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["SummaryTopline"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        EnvelopeUnretired: {
-            /** Format: int64 */
-            code: number;
-            data: components["schemas"]["Unretired"];
-            meta?: components["schemas"]["Meta"];
-            /** @description success or error */
-            status: string;
-            /** @description What was asked and not done as asked; parts joined by '; '. */
-            warning?: string;
-        };
-        ErrorEnvelope: {
-            /** Format: int64 */
-            code: number;
-            /** @description null */
-            data: unknown;
-            /** @description What to do. */
-            hint?: string;
-            /** @description What is wrong, where, and what to do. */
-            message: string;
-            /** @description The parameter at fault. */
-            param?: string;
-            reason?: string;
-            requestId?: string;
-            /** @description error */
-            status: string;
-        };
-        Explore: {
-            /** @description where compare was asked for; its rows stand in rows */
-            changes?: components["schemas"]["Changes"];
-            /** @description by cost, largest first */
-            rows: components["schemas"]["ExploreRow"][];
-            /** @description the steps of the series */
-            sets: components["schemas"]["ExploreSet"][];
-        };
-        ExploreRow: {
-            /** @description this period, like for like */
-            after?: number;
-            /** @description the earlier period, like for like */
-            before?: number;
-            /** @description without idle that was shared with the row */
-            cpu: number;
-            /** Format: double */
-            cpuCoreHours: number | null;
-            /** @description of assets: part of total that rests on default rates */
-            defaultCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            gpu: number;
-            /**
-             * Format: double
-             * @description run hours
-             */
-            hours: number | null;
-            /** @description idle that was shared with the row */
-            idleShare: number;
-            /** @description one part per dimension of aggregate */
-            key: string[];
-            /** @description container, idle, unmounted, overhead, shared; asset of assets */
-            kind: string;
-            /** @description units of currency, exact, at most nine decimals */
-            loadBalancer: number;
-            name: string;
-            /** @description units of currency, exact, at most nine decimals */
-            network: number;
-            /** @description of assets: what is neither CPU nor memory nor GPU */
-            other: number;
-            /** @description units of currency, exact, at most nine decimals */
-            overhead: number;
-            /** @description units of currency, exact, at most nine decimals */
-            price?: number;
-            /** @description units of currency, exact, at most nine decimals */
-            pv: number;
-            /** @description units of currency, exact, at most nine decimals */
-            ram: number;
-            /** Format: double */
-            ramByteHours: number | null;
-            /** @description cost per set; only of the largest rows */
-            series?: number[] | null;
-            /** @description shared cost that the row was given */
-            sharedShare: number;
-            /** @description same, new or gone */
-            state?: string;
-            /** @description units of currency, exact, at most nine decimals */
-            total: number;
-            /** @description units of currency, exact, at most nine decimals */
-            volume?: number;
-            /** @description part of total: asked for and not used, at the row's average rates */
-            workloadIdle: number;
-        };
-        ExploreSet: {
-            /**
-             * Format: int64
-             * @description cluster-hours due so far
-             */
-            hoursExpected: number;
-            /**
-             * Format: int64
-             * @description of those present, measured only in part
-             */
-            hoursPartial: number;
-            /** Format: int64 */
-            hoursPresent: number;
-            /** @description false while more hours are to come, or where the window cuts a day */
-            over: boolean;
-            /** @description of all rows, those without a series included */
-            total: number;
-            window: components["schemas"]["Window"];
-        };
-        FleetProblem: {
-            /** @description what happened, in prose */
-            cause?: string;
-            code: string;
-            /** @description page and anchor about it */
-            doc?: string;
-            fix?: string;
-            /** @description row of the catalogue of failures, where it is known */
-            id?: string;
-            message: string;
-            /** Format: date-time */
-            since?: string;
-        };
-        FleetStatus: {
-            /** @description where the objects lie, without secrets */
-            bucket: string;
-            clusters: components["schemas"]["ClusterStatus"][] | null;
-            currency: string;
-            dataVersion: string;
-            /** Format: date-time */
-            lastSync?: string;
-            /** Format: date-time */
-            now: string;
-            progress?: string;
-            /** @description objects that were refused, and why */
-            quarantine: components["schemas"]["Quarantined"][] | null;
-            /** @description what the bucket held at start is loaded */
-            ready: boolean;
-            /** @description why the last look at the bucket failed */
-            syncError?: string;
-            /** @description the same, with cause and fix */
-            syncProblem?: components["schemas"]["FleetProblem"];
-            /** @description of the server */
-            version: string;
-        };
-        GPUAllocation: {
-            /** Format: double */
-            gpuRequestAverage: number | null;
-            /** Format: double */
-            gpuUsageAverage: number | null;
-        };
-        GraphItem: {
-            /** Format: date-time */
-            end: string | null;
-            items: components["schemas"]["NamedCost"][] | null;
-            /** Format: date-time */
-            start: string | null;
-        };
-        LBDetail: {
-            /** @description units of currency, exact, at most nine decimals */
-            cost: number;
-            /** Format: double */
-            hours: number | null;
-            ip: string;
-            private: boolean;
-            service: string;
-        };
-        LeftOut: {
-            cluster: string;
-            /** Format: int64 */
-            days: number;
-            /** @description new, gone or incomplete */
-            reason: string;
-        };
-        Meta: {
-            completeness: components["schemas"]["Completeness"];
-            currency: string;
-            /** @description Same data, same string; compare numbers of several calls only at one version. */
-            dataVersion: string;
-            /** @description Sum of the rows answered; only where offset or limit left some out. */
-            pageCost?: number;
-            /**
-             * Format: int64
-             * @description Rows of the largest set before offset and limit.
-             */
-            rowCount: number;
-            /** @description Sum of all rows, those included that offset and limit leave out. */
-            totalCost: number;
-            /** @description The window answered, on whole UTC hours. */
-            window: components["schemas"]["Window"];
-        };
-        NamedCost: {
-            name: string;
-            /** Format: double */
-            value: number | null;
-        };
-        NodeOverhead: {
-            /** Format: double */
-            cpuOverheadFraction: number | null;
-            /** Format: double */
-            overheadCostFraction: number | null;
-            /** Format: double */
-            ramOverheadFraction: number | null;
-        };
-        NotComputed: Record<string, never>;
-        Overview: {
-            buckets: components["schemas"]["OverviewBucket"][];
-            changes: components["schemas"]["Changes"];
-            /** @description by cost, largest first; a cluster's cost has its own idle and overhead in it */
-            clusters: components["schemas"]["OverviewCluster"][];
-            /** @description part of the total that rests on default rates */
-            defaultCost: number;
-            parts: components["schemas"]["CostParts"];
-            /** @description part of idle that the nodes keep for the system */
-            reservedCost: number;
-            /** @description part of allocated: asked for and not used, per namespace at its average rates */
-            workloadIdle: number;
-            /** @description the ten namespaces with most workload idle */
-            worstWorkloads: components["schemas"]["OverviewWaste"][];
-        };
-        OverviewBucket: {
-            /**
-             * Format: int64
-             * @description cluster-hours due so far
-             */
-            hoursExpected: number;
-            /**
-             * Format: int64
-             * @description of those present, measured only in part
-             */
-            hoursPartial: number;
-            /** Format: int64 */
-            hoursPresent: number;
-            /** @description false while more hours are to come, or where the window cuts a day */
-            over: boolean;
-            parts: components["schemas"]["CostParts"];
-            window: components["schemas"]["Window"];
-        };
-        OverviewCluster: {
-            cluster: string;
-            /** @description units of currency, exact, at most nine decimals */
-            cost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            defaultCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            idle: number;
-            /** @description units of currency, exact, at most nine decimals */
-            reservedCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            workloadIdle: number;
-        };
-        OverviewWaste: {
-            cluster: string;
-            /** @description units of currency, exact, at most nine decimals */
-            cost: number;
-            namespace: string;
-            /** @description units of currency, exact, at most nine decimals */
-            workloadIdle: number;
-        };
-        PVDetail: {
-            /** Format: double */
-            adjustment: number | null;
-            /** Format: double */
-            byteHours: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            cost: number;
-            providerID: string;
-        };
-        Properties: {
-            annotations?: {
-                [key: string]: string;
-            };
-            cluster?: string;
-            container?: string;
-            controller?: string;
-            controllerKind?: string;
-            labels?: {
-                [key: string]: string;
-            };
-            namespace?: string;
-            namespaceAnnotations?: {
-                [key: string]: string;
-            };
-            namespaceLabels?: {
-                [key: string]: string;
-            };
-            node?: string;
-            pod?: string;
-            providerID?: string;
-            services?: string[] | null;
-        };
-        Quarantined: {
-            cluster?: string;
-            key: string;
-            reason: string;
-            /** Format: date-time */
-            since?: string;
-        };
-        RawAllocation: {
-            /** Format: double */
-            cpuCoreUsageMax: number | null;
-            /** Format: double */
-            gpuUsageMax: number | null;
-            /** Format: double */
-            ramByteUsageMax: number | null;
-        };
-        Retired: {
-            /** Format: date-time */
-            at: string | null;
-            id: string;
-        };
-        SharedCostPart: {
-            name: string;
-            /** @description units of currency, exact, at most nine decimals */
-            totalCost: number;
-        };
-        SummaryAllocation: {
-            /** Format: double */
-            cpuCoreRequestAverage: number | null;
-            /** Format: double */
-            cpuCoreUsageAverage: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            cpuCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            cpuCostIdle: number;
-            /** Format: double */
-            efficiency: number | null;
-            /** Format: date-time */
-            end: string | null;
-            /** Format: double */
-            externalCost: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            gpuCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            gpuCostIdle: number;
-            /** Format: double */
-            gpuRequestAverage: number | null;
-            /** Format: double */
-            gpuUsageAverage: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            loadBalancerCost: number;
-            name: string;
-            /** @description units of currency, exact, at most nine decimals */
-            networkCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            pvCost: number;
-            /** Format: double */
-            ramByteRequestAverage: number | null;
-            /** Format: double */
-            ramByteUsageAverage: number | null;
-            /** @description units of currency, exact, at most nine decimals */
-            ramCost: number;
-            /** @description units of currency, exact, at most nine decimals */
-            ramCostIdle: number;
-            /** @description units of currency, exact, at most nine decimals */
-            sharedCost: number;
-            /** Format: date-time */
-            start: string | null;
-            /** @description units of currency, exact, at most nine decimals */
-            totalCost: number;
-            /** Format: double */
-            totalEfficiency: number | null;
-        };
-        SummaryData: {
-            sets: components["schemas"]["SummarySet"][] | null;
-            /**
-             * Format: int64
-             * @description nanoseconds, the length of the first set
-             */
-            step: number;
-            window: components["schemas"]["Window"];
-        };
-        SummarySet: {
-            allocations: {
-                [key: string]: components["schemas"]["SummaryAllocation"];
-            };
-            window: components["schemas"]["Window"];
-        };
-        SummaryTopline: {
-            combined: components["schemas"]["SummarySet"];
-            /** Format: int64 */
-            numResults: number;
-        };
-        Unretired: {
-            id: string;
-        };
-        Window: {
-            /** Format: date-time */
-            end: string | null;
-            /** Format: date-time */
-            start: string | null;
-        };
+  schemas: {
+    Allocation: {
+      /** Format: double */
+      cpuCoreHours: number | null;
+      /** Format: double */
+      cpuCoreLimitAverage: number | null;
+      /** Format: double */
+      cpuCoreRequestAverage: number | null;
+      /** Format: double */
+      cpuCoreUsageAverage: number | null;
+      /** Format: double */
+      cpuCores: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      cpuCost: number;
+      /** Format: double */
+      cpuCostAdjustment: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      cpuCostIdle: number;
+      /**
+       * Format: double
+       * @description usage over request; 1 where there is usage without request
+       */
+      cpuEfficiency: number | null;
+      /** Format: date-time */
+      end: string | null;
+      /** Format: double */
+      externalCost: number | null;
+      gpuAllocation: components["schemas"]["GPUAllocation"];
+      /** @description units of currency, exact, at most nine decimals */
+      gpuCost: number;
+      /** Format: double */
+      gpuCostAdjustment: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      gpuCostIdle: number;
+      /** Format: double */
+      gpuCount: number | null;
+      /** Format: double */
+      gpuEfficiency: number | null;
+      /** Format: double */
+      gpuHours: number | null;
+      /** Format: double */
+      gpuRequestAverage: number | null;
+      /** Format: double */
+      gpuUsageAverage: number | null;
+      lbAllocations: {
+        [key: string]: components["schemas"]["LBDetail"];
+      };
+      /** @description units of currency, exact, at most nine decimals */
+      loadBalancerCost: number;
+      /** Format: double */
+      loadBalancerCostAdjustment: number | null;
+      /**
+       * Format: double
+       * @description length of start..end; not additive
+       */
+      minutes: number | null;
+      name: string;
+      /** @description units of currency, exact, at most nine decimals */
+      networkCost: number;
+      /** Format: double */
+      networkCostAdjustment: number | null;
+      /** @description part of networkCost */
+      networkCrossRegionCost: number;
+      /** @description part of networkCost */
+      networkCrossZoneCost: number;
+      /** @description part of networkCost */
+      networkInternetCost: number;
+      /** Format: double */
+      networkReceiveBytes: number | null;
+      /** Format: double */
+      networkTransferBytes: number | null;
+      properties: components["schemas"]["Properties"];
+      proportionalAssetResourceCosts: components["schemas"]["NotComputed"];
+      /** Format: double */
+      pvByteHours: number | null;
+      /** Format: double */
+      pvBytes: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      pvCost: number;
+      /** Format: double */
+      pvCostAdjustment: number | null;
+      pvs: {
+        [key: string]: components["schemas"]["PVDetail"];
+      };
+      /** Format: double */
+      ramByteHours: number | null;
+      /** Format: double */
+      ramByteLimitAverage: number | null;
+      /** Format: double */
+      ramByteRequestAverage: number | null;
+      /** Format: double */
+      ramByteUsageAverage: number | null;
+      /** Format: double */
+      ramBytes: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      ramCost: number;
+      /** Format: double */
+      ramCostAdjustment: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      ramCostIdle: number;
+      /** Format: double */
+      ramEfficiency: number | null;
+      rawAllocationOnly: components["schemas"]["RawAllocation"];
+      /** @description shared cost the row was given; of an __overhead__ row its own cost */
+      sharedCost: number;
+      sharedCostBreakdown: {
+        [key: string]: components["schemas"]["SharedCostPart"];
+      };
+      /** Format: date-time */
+      start: string | null;
+      /** @description units of currency, exact, at most nine decimals */
+      totalCost: number;
+      /**
+       * Format: double
+       * @description CPU and RAM efficiency weighted by their cost
+       */
+      totalEfficiency: number | null;
+      window: components["schemas"]["Window"];
     };
-    responses: never;
-    parameters: never;
-    requestBodies: never;
-    headers: never;
-    pathItems: never;
+    AllocationTopline: {
+      combined: components["schemas"]["CombinedAllocation"];
+      /** Format: int64 */
+      numResults: number;
+    };
+    Asset: {
+      /** Format: double */
+      GPUHours?: number | null;
+      /** Format: double */
+      adjustment: number | null;
+      breakdown?: components["schemas"]["Breakdown"];
+      /** Format: double */
+      byteHours?: number | null;
+      /**
+       * Format: double
+       * @description null: not measured
+       */
+      byteHoursUsed?: number | null;
+      /**
+       * Format: double
+       * @description null: not measured
+       */
+      byteUsageMax?: number | null;
+      /** Format: double */
+      bytes?: number | null;
+      claimName?: string;
+      claimNamespace?: string;
+      cpuBreakdown?: components["schemas"]["Breakdown"];
+      /** Format: double */
+      cpuCoreHours?: number | null;
+      /** Format: double */
+      cpuCores?: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      cpuCost?: number;
+      /**
+       * Format: double
+       * @description smallest factor by which containers' cost was scaled to the node's; 1: not scaled
+       */
+      cpuScale?: number | null;
+      /** @description part of totalCost that rests on default rates */
+      defaultCost: number;
+      /** Format: double */
+      discount?: number | null;
+      /** Format: date-time */
+      end: string | null;
+      /** @description units of currency, exact, at most nine decimals */
+      gpuCost?: number;
+      /** Format: double */
+      gpuCount?: number | null;
+      /** Format: double */
+      gpuScale?: number | null;
+      /** @description no record of the asset itself; made from what ran on it */
+      inferred?: boolean;
+      labels: {
+        [key: string]: string;
+      };
+      /**
+       * Format: double
+       * @description 1 for boot and instance-local disks
+       */
+      local?: number | null;
+      /** Format: double */
+      minutes: number | null;
+      nodeType?: string;
+      overhead?: components["schemas"]["NodeOverhead"];
+      pool?: string;
+      /**
+       * Format: double
+       * @description 1 for spot capacity
+       */
+      preemptible?: number | null;
+      priceSource?: string;
+      properties: components["schemas"]["AssetProperties"];
+      ramBreakdown?: components["schemas"]["Breakdown"];
+      /** Format: double */
+      ramByteHours?: number | null;
+      /** Format: double */
+      ramBytes?: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      ramCost?: number;
+      /** Format: double */
+      ramScale?: number | null;
+      /** Format: date-time */
+      start: string | null;
+      storageClass?: string;
+      /** @description units of currency, exact, at most nine decimals */
+      totalCost: number;
+      /** @description Node, Disk, LoadBalancer, Network, ClusterManagement; Shared where a row holds several types */
+      type: string;
+      volumeName?: string;
+      window: components["schemas"]["Window"];
+    };
+    AssetProperties: {
+      account?: string;
+      category?: string;
+      cluster?: string;
+      name?: string;
+      project?: string;
+      provider?: string;
+      providerID?: string;
+      region?: string;
+      service?: string;
+      zone?: string;
+    };
+    AssetTopline: {
+      /** Format: double */
+      adjustment: number | null;
+      /** Format: int64 */
+      numResults: number;
+      /** @description units of currency, exact, at most nine decimals */
+      totalCost: number;
+      window: components["schemas"]["Window"];
+    };
+    BillSource: Record<string, never>;
+    Breakdown: {
+      /** Format: double */
+      idle: number | null;
+      /** Format: double */
+      other: number | null;
+      /** Format: double */
+      system: number | null;
+      /** Format: double */
+      user: number | null;
+    };
+    Change: {
+      /** @description units of currency, exact, at most nine decimals */
+      after: number;
+      /** @description units of currency, exact, at most nine decimals */
+      before: number;
+      /** @description units of currency, exact, at most nine decimals */
+      change: number;
+      name: string;
+      /** @description the same quantities at other rates */
+      price: number;
+      /** @description same, new or gone */
+      state: string;
+      /** @description other quantities at the earlier rates */
+      volume: number;
+    };
+    Changes: {
+      /** @description the whole UTC days compared */
+      current: components["schemas"]["Window"];
+      leftOut: components["schemas"]["LeftOut"][];
+      /**
+       * Format: int64
+       * @description cluster-days of current
+       */
+      pairs: number;
+      previous: components["schemas"]["Window"];
+      /** Format: int64 */
+      rowCount: number;
+      /** @description by size of change, largest first */
+      rows: components["schemas"]["Change"][];
+      total: components["schemas"]["Change"];
+      /**
+       * Format: int64
+       * @description those that are whole in both periods, and so compared
+       */
+      used: number;
+    };
+    CloudCost: Record<string, never>;
+    CloudCostRow: {
+      /** Format: double */
+      cost: number | null;
+      /** Format: double */
+      kubernetesPercent: number | null;
+      labels: {
+        [key: string]: string;
+      };
+      name: string;
+    };
+    CloudCostSet: {
+      aggregationProperties: string[] | null;
+      cloudCosts: {
+        [key: string]: components["schemas"]["CloudCost"];
+      };
+      window: components["schemas"]["Window"];
+    };
+    CloudCostSets: {
+      sets: components["schemas"]["CloudCostSet"][] | null;
+      window: components["schemas"]["Window"];
+    };
+    CloudCostTotals: {
+      combined: components["schemas"]["CloudCostRow"];
+      /** Format: int64 */
+      numResults: number;
+    };
+    ClusterCompleteness: {
+      cluster: string;
+      /** Format: int64 */
+      hoursExpected: number;
+      /** Format: int64 */
+      hoursPartial: number;
+      /** Format: int64 */
+      hoursPresent: number;
+      /**
+       * Format: date-time
+       * @description Set when the cluster has sent nothing for over two hours and is not retired.
+       */
+      silentSince?: string;
+    };
+    ClusterInfo: {
+      clusterProfile?: string;
+      id: string;
+      name: string;
+      provider?: string;
+      region?: string;
+      version?: string;
+    };
+    ClusterStatus: {
+      agentVersion?: string;
+      /** Format: int64 */
+      backfillDone?: number;
+      /** Format: int64 */
+      backfillHours?: number;
+      /** Format: int64 */
+      bytes: number;
+      currency?: string;
+      /** @description ascending */
+      days: components["schemas"]["DayCoverage"][] | null;
+      /**
+       * Format: double
+       * @description share of the last day's asset cost at default prices, as the agent tells; null while it is unknown
+       */
+      defaultShare: number | null;
+      /** Format: int64 */
+      droppedHours?: number;
+      /** Format: date-time */
+      firstHour?: string;
+      /** Format: int64 */
+      hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time
+       */
+      hoursPartial: number;
+      /**
+       * Format: int64
+       * @description of those expected
+       */
+      hoursPresent: number;
+      id: string;
+      /**
+       * Format: date-time
+       * @description end of the last hour present
+       */
+      lastHour?: string;
+      /** Format: date-time */
+      lastPush?: string;
+      /** @description metrics the source lacks */
+      missing: components["schemas"]["FleetProblem"][] | null;
+      ownerProof?: string;
+      ownerUid?: string;
+      problems: components["schemas"]["FleetProblem"][] | null;
+      provider?: string;
+      region?: string;
+      /** Format: date-time */
+      retiredAt?: string;
+      /** Format: int64 */
+      rows: number;
+      /** Format: date-time */
+      silentSince?: string;
+      /** @description where its usage comes from: prometheus, kubernetes, simulated */
+      source?: string;
+      /** Format: int64 */
+      spoolDays?: number;
+      /**
+       * Format: date-time
+       * @description of the agent
+       */
+      startedAt?: string;
+      /** @description fresh, silent, retired, empty, or loading until the server is ready */
+      state: string;
+    };
+    CombinedAllocation: {
+      /** @description one entry, total */
+      allocations: {
+        [key: string]: components["schemas"]["Allocation"];
+      };
+      window: components["schemas"]["Window"];
+    };
+    Completeness: {
+      clusters: components["schemas"]["ClusterCompleteness"][] | null;
+      /**
+       * Format: double
+       * @description time covered by samples over time expected; 1 where nothing is expected
+       */
+      coveredRatio: number | null;
+      /** Format: int64 */
+      hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time, so what they cost is too low
+       */
+      hoursPartial: number;
+      /** Format: int64 */
+      hoursPresent: number;
+      /**
+       * Format: double
+       * @description present over expected; 1 where nothing is expected
+       */
+      ratio: number | null;
+    };
+    Configs: {
+      currencyCode: string;
+      discount: string;
+      provider: string;
+    };
+    CostParts: {
+      /** @description units of currency, exact, at most nine decimals */
+      allocated: number;
+      /** @description units of currency, exact, at most nine decimals */
+      idle: number;
+      /** @description units of currency, exact, at most nine decimals */
+      overhead: number;
+      /** @description units of currency, exact, at most nine decimals */
+      total: number;
+      /** @description units of currency, exact, at most nine decimals */
+      unmounted: number;
+    };
+    CustomCost: Record<string, never>;
+    CustomCostSeries: {
+      timeseries: components["schemas"]["CustomCostTotal"][] | null;
+      window: components["schemas"]["Window"];
+    };
+    CustomCostTotal: {
+      customCosts: components["schemas"]["CustomCost"][] | null;
+      /** Format: double */
+      totalCost: number | null;
+      window: components["schemas"]["Window"];
+    };
+    DayCoverage: {
+      /** Format: int64 */
+      coverageSeconds: number;
+      date: string;
+      /** Format: int64 */
+      hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those expected; the hour that is running is not
+       */
+      hoursPresent: number;
+      /**
+       * Format: int64
+       * @description of those present: covered by samples less than 95 % of the time
+       */
+      partialHours?: number;
+      /** Format: int64 */
+      rows: number;
+    };
+    EnvelopeAllocationTopline: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["AllocationTopline"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeAssetTopline: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["AssetTopline"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeCloudCostSets: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["CloudCostSets"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeCloudCostTotals: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["CloudCostTotals"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeClusterInfo: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["ClusterInfo"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeConfigs: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Configs"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeCustomCostSeries: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["CustomCostSeries"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeCustomCostTotal: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["CustomCostTotal"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeExplore: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Explore"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeFleetStatus: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["FleetStatus"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListBillSource: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["BillSource"][] | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListCloudCostRow: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["CloudCostRow"][] | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListGraphItem: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["GraphItem"][] | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListMapStringAllocation: {
+      /** Format: int64 */
+      code: number;
+      data:
+        | {
+            [key: string]: components["schemas"]["Allocation"];
+          }[]
+        | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListMapStringAsset: {
+      /** Format: int64 */
+      code: number;
+      data:
+        | {
+            [key: string]: components["schemas"]["Asset"];
+          }[]
+        | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeListString: {
+      /** Format: int64 */
+      code: number;
+      data: string[] | null;
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeMapStringAsset: {
+      /** Format: int64 */
+      code: number;
+      data: {
+        [key: string]: components["schemas"]["Asset"];
+      };
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeMapStringClusterInfo: {
+      /** Format: int64 */
+      code: number;
+      data: {
+        [key: string]: components["schemas"]["ClusterInfo"];
+      };
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeOverview: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Overview"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeRetired: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Retired"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeSummaryData: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["SummaryData"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeSummaryTopline: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["SummaryTopline"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    EnvelopeUnretired: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Unretired"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
+    ErrorEnvelope: {
+      /** Format: int64 */
+      code: number;
+      /** @description null */
+      data: unknown;
+      /** @description What to do. */
+      hint?: string;
+      /** @description What is wrong, where, and what to do. */
+      message: string;
+      /** @description The parameter at fault. */
+      param?: string;
+      reason?: string;
+      requestId?: string;
+      /** @description error */
+      status: string;
+    };
+    Explore: {
+      /** @description where compare was asked for; its rows stand in rows */
+      changes?: components["schemas"]["Changes"];
+      /** @description by cost, largest first */
+      rows: components["schemas"]["ExploreRow"][];
+      /** @description the steps of the series */
+      sets: components["schemas"]["ExploreSet"][];
+    };
+    ExploreRow: {
+      /** @description this period, like for like */
+      after?: number;
+      /** @description the earlier period, like for like */
+      before?: number;
+      /** @description without idle that was shared with the row */
+      cpu: number;
+      /** Format: double */
+      cpuCoreHours: number | null;
+      /** @description of assets: part of total that rests on default rates */
+      defaultCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      gpu: number;
+      /**
+       * Format: double
+       * @description run hours
+       */
+      hours: number | null;
+      /** @description idle that was shared with the row */
+      idleShare: number;
+      /** @description one part per dimension of aggregate */
+      key: string[];
+      /** @description container, idle, unmounted, overhead, shared; asset of assets */
+      kind: string;
+      /** @description units of currency, exact, at most nine decimals */
+      loadBalancer: number;
+      name: string;
+      /** @description units of currency, exact, at most nine decimals */
+      network: number;
+      /** @description of assets: what is neither CPU nor memory nor GPU */
+      other: number;
+      /** @description units of currency, exact, at most nine decimals */
+      overhead: number;
+      /** @description units of currency, exact, at most nine decimals */
+      price?: number;
+      /** @description units of currency, exact, at most nine decimals */
+      pv: number;
+      /** @description units of currency, exact, at most nine decimals */
+      ram: number;
+      /** Format: double */
+      ramByteHours: number | null;
+      /** @description cost per set; only of the largest rows */
+      series?: number[] | null;
+      /** @description shared cost that the row was given */
+      sharedShare: number;
+      /** @description same, new or gone */
+      state?: string;
+      /** @description units of currency, exact, at most nine decimals */
+      total: number;
+      /** @description units of currency, exact, at most nine decimals */
+      volume?: number;
+      /** @description part of total: asked for and not used, at the row's average rates */
+      workloadIdle: number;
+    };
+    ExploreSet: {
+      /**
+       * Format: int64
+       * @description cluster-hours due so far
+       */
+      hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present, measured only in part
+       */
+      hoursPartial: number;
+      /** Format: int64 */
+      hoursPresent: number;
+      /** @description false while more hours are to come, or where the window cuts a day */
+      over: boolean;
+      /** @description of all rows, those without a series included */
+      total: number;
+      window: components["schemas"]["Window"];
+    };
+    FleetProblem: {
+      /** @description what happened, in prose */
+      cause?: string;
+      code: string;
+      /** @description page and anchor about it */
+      doc?: string;
+      fix?: string;
+      /** @description row of the catalogue of failures, where it is known */
+      id?: string;
+      message: string;
+      /** Format: date-time */
+      since?: string;
+    };
+    FleetStatus: {
+      /** @description where the objects lie, without secrets */
+      bucket: string;
+      clusters: components["schemas"]["ClusterStatus"][] | null;
+      currency: string;
+      dataVersion: string;
+      /** Format: date-time */
+      lastSync?: string;
+      /** Format: date-time */
+      now: string;
+      progress?: string;
+      /** @description objects that were refused, and why */
+      quarantine: components["schemas"]["Quarantined"][] | null;
+      /** @description what the bucket held at start is loaded */
+      ready: boolean;
+      /** @description why the last look at the bucket failed */
+      syncError?: string;
+      /** @description the same, with cause and fix */
+      syncProblem?: components["schemas"]["FleetProblem"];
+      /** @description of the server */
+      version: string;
+    };
+    GPUAllocation: {
+      /** Format: double */
+      gpuRequestAverage: number | null;
+      /** Format: double */
+      gpuUsageAverage: number | null;
+    };
+    GraphItem: {
+      /** Format: date-time */
+      end: string | null;
+      items: components["schemas"]["NamedCost"][] | null;
+      /** Format: date-time */
+      start: string | null;
+    };
+    LBDetail: {
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      /** Format: double */
+      hours: number | null;
+      ip: string;
+      private: boolean;
+      service: string;
+    };
+    LeftOut: {
+      cluster: string;
+      /** Format: int64 */
+      days: number;
+      /** @description new, gone or incomplete */
+      reason: string;
+    };
+    Meta: {
+      completeness: components["schemas"]["Completeness"];
+      currency: string;
+      /** @description Same data, same string; compare numbers of several calls only at one version. */
+      dataVersion: string;
+      /** @description Sum of the rows answered; only where offset or limit left some out. */
+      pageCost?: number;
+      /**
+       * Format: int64
+       * @description Rows of the largest set before offset and limit.
+       */
+      rowCount: number;
+      /** @description Sum of all rows, those included that offset and limit leave out. */
+      totalCost: number;
+      /** @description The window answered, on whole UTC hours. */
+      window: components["schemas"]["Window"];
+    };
+    NamedCost: {
+      name: string;
+      /** Format: double */
+      value: number | null;
+    };
+    NodeOverhead: {
+      /** Format: double */
+      cpuOverheadFraction: number | null;
+      /** Format: double */
+      overheadCostFraction: number | null;
+      /** Format: double */
+      ramOverheadFraction: number | null;
+    };
+    NotComputed: Record<string, never>;
+    Overview: {
+      buckets: components["schemas"]["OverviewBucket"][];
+      changes: components["schemas"]["Changes"];
+      /** @description by cost, largest first; a cluster's cost has its own idle and overhead in it */
+      clusters: components["schemas"]["OverviewCluster"][];
+      /** @description part of the total that rests on default rates */
+      defaultCost: number;
+      parts: components["schemas"]["CostParts"];
+      /** @description part of idle that the nodes keep for the system */
+      reservedCost: number;
+      /** @description part of allocated: asked for and not used, per namespace at its average rates */
+      workloadIdle: number;
+      /** @description the ten namespaces with most workload idle */
+      worstWorkloads: components["schemas"]["OverviewWaste"][];
+    };
+    OverviewBucket: {
+      /**
+       * Format: int64
+       * @description cluster-hours due so far
+       */
+      hoursExpected: number;
+      /**
+       * Format: int64
+       * @description of those present, measured only in part
+       */
+      hoursPartial: number;
+      /** Format: int64 */
+      hoursPresent: number;
+      /** @description false while more hours are to come, or where the window cuts a day */
+      over: boolean;
+      parts: components["schemas"]["CostParts"];
+      window: components["schemas"]["Window"];
+    };
+    OverviewCluster: {
+      cluster: string;
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      defaultCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      idle: number;
+      /** @description units of currency, exact, at most nine decimals */
+      reservedCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      workloadIdle: number;
+    };
+    OverviewWaste: {
+      cluster: string;
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      namespace: string;
+      /** @description units of currency, exact, at most nine decimals */
+      workloadIdle: number;
+    };
+    PVDetail: {
+      /** Format: double */
+      adjustment: number | null;
+      /** Format: double */
+      byteHours: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      providerID: string;
+    };
+    Properties: {
+      annotations?: {
+        [key: string]: string;
+      };
+      cluster?: string;
+      container?: string;
+      controller?: string;
+      controllerKind?: string;
+      labels?: {
+        [key: string]: string;
+      };
+      namespace?: string;
+      namespaceAnnotations?: {
+        [key: string]: string;
+      };
+      namespaceLabels?: {
+        [key: string]: string;
+      };
+      node?: string;
+      pod?: string;
+      providerID?: string;
+      services?: string[] | null;
+    };
+    Quarantined: {
+      cluster?: string;
+      key: string;
+      reason: string;
+      /** Format: date-time */
+      since?: string;
+    };
+    RawAllocation: {
+      /** Format: double */
+      cpuCoreUsageMax: number | null;
+      /** Format: double */
+      gpuUsageMax: number | null;
+      /** Format: double */
+      ramByteUsageMax: number | null;
+    };
+    Retired: {
+      /** Format: date-time */
+      at: string | null;
+      id: string;
+    };
+    SharedCostPart: {
+      name: string;
+      /** @description units of currency, exact, at most nine decimals */
+      totalCost: number;
+    };
+    SummaryAllocation: {
+      /** Format: double */
+      cpuCoreRequestAverage: number | null;
+      /** Format: double */
+      cpuCoreUsageAverage: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      cpuCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      cpuCostIdle: number;
+      /** Format: double */
+      efficiency: number | null;
+      /** Format: date-time */
+      end: string | null;
+      /** Format: double */
+      externalCost: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      gpuCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      gpuCostIdle: number;
+      /** Format: double */
+      gpuRequestAverage: number | null;
+      /** Format: double */
+      gpuUsageAverage: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      loadBalancerCost: number;
+      name: string;
+      /** @description units of currency, exact, at most nine decimals */
+      networkCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      pvCost: number;
+      /** Format: double */
+      ramByteRequestAverage: number | null;
+      /** Format: double */
+      ramByteUsageAverage: number | null;
+      /** @description units of currency, exact, at most nine decimals */
+      ramCost: number;
+      /** @description units of currency, exact, at most nine decimals */
+      ramCostIdle: number;
+      /** @description units of currency, exact, at most nine decimals */
+      sharedCost: number;
+      /** Format: date-time */
+      start: string | null;
+      /** @description units of currency, exact, at most nine decimals */
+      totalCost: number;
+      /** Format: double */
+      totalEfficiency: number | null;
+    };
+    SummaryData: {
+      sets: components["schemas"]["SummarySet"][] | null;
+      /**
+       * Format: int64
+       * @description nanoseconds, the length of the first set
+       */
+      step: number;
+      window: components["schemas"]["Window"];
+    };
+    SummarySet: {
+      allocations: {
+        [key: string]: components["schemas"]["SummaryAllocation"];
+      };
+      window: components["schemas"]["Window"];
+    };
+    SummaryTopline: {
+      combined: components["schemas"]["SummarySet"];
+      /** Format: int64 */
+      numResults: number;
+    };
+    Unretired: {
+      id: string;
+    };
+    Window: {
+      /** Format: date-time */
+      end: string | null;
+      /** Format: date-time */
+      start: string | null;
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
+  get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-allocation": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": unknown;
         };
+      };
     };
-    "get-allocation-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-allocation-compute": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-allocation-compute-summary": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryData"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-allocation-compute-summary-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-allocation-compute-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAllocationTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-compute": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-allocation-summary": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryData"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-allocation-summary-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-compute-summary": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-allocation-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAllocationTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryData"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "post-api-v1-clusters-id-retire": {
-        parameters: {
-            query?: {
-                /** @description Required. When the cluster ended: RFC 3339, YYYY-MM-DD (its midnight, UTC) or now. Not in the future. */
-                at?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The cluster id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeRetired"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-compute-summary-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "post-api-v1-clusters-id-unretire": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The cluster id. */
-                id: string;
-            };
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeUnretired"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryTopline"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-api-v1-explore-allocation": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-                /** @description previous, or days back as 7d: rows carry what they cost then, like for like. Default: no comparison. */
-                compare?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeExplore"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-compute-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-api-v1-explore-assets": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
-                filter?: string;
-                /** @description Filter v1, as the other filterX. Read only where filter is absent. */
-                filterTypes?: string;
-                filterClusters?: string;
-                filterCategories?: string;
-                filterProjects?: string;
-                filterProviders?: string;
-                filterProviderIDs?: string;
-                filterAccounts?: string;
-                filterServices?: string;
-                filterNames?: string;
-                filterLabels?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: assets carry their whole cost, idle included. */
-                includeIdle?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                disableAdjustments?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeExplore"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAllocationTopline"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-api-v1-fleet": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeFleetStatus"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-summary": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-api-v1-overview": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description What the changes are told by: as aggregate; default namespace. */
-                by?: string;
-                /** @description The period whose changes are told, as window; default: the window. Only its whole UTC days count. */
-                changes?: string;
-                /** @description Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before. */
-                compare?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeOverview"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryData"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-assets": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
-                filter?: string;
-                /** @description Filter v1, as the other filterX. Read only where filter is absent. */
-                filterTypes?: string;
-                filterClusters?: string;
-                filterCategories?: string;
-                filterProjects?: string;
-                filterProviders?: string;
-                filterProviderIDs?: string;
-                filterAccounts?: string;
-                filterServices?: string;
-                filterNames?: string;
-                filterLabels?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: assets carry their whole cost, idle included. */
-                includeIdle?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                disableAdjustments?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeMapStringAsset"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-summary-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-assets-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryTopline"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-assets-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
-                filter?: string;
-                /** @description Filter v1, as the other filterX. Read only where filter is absent. */
-                filterTypes?: string;
-                filterClusters?: string;
-                filterCategories?: string;
-                filterProjects?: string;
-                filterProviders?: string;
-                filterProviderIDs?: string;
-                filterAccounts?: string;
-                filterServices?: string;
-                filterNames?: string;
-                filterLabels?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: assets carry their whole cost, idle included. */
-                includeIdle?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                disableAdjustments?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAssetTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-allocation-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-cloudCost": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCloudCostSets"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAllocationTopline"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-cloudCost-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "post-api-v1-clusters-id-retire": {
+    parameters: {
+      query?: {
+        /** @description Required. When the cluster ended: RFC 3339, YYYY-MM-DD (its midnight, UTC) or now. Not in the future. */
+        at?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The cluster id. */
+        id: string;
+      };
+      cookie?: never;
     };
-    "get-cloudCost-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListBillSource"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeRetired"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-cloudCost-view-graph": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListGraphItem"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "post-api-v1-clusters-id-unretire": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The cluster id. */
+        id: string;
+      };
+      cookie?: never;
     };
-    "get-cloudCost-view-table": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListCloudCostRow"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeUnretired"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-cloudCost-view-totals": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCloudCostTotals"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-api-v1-explore-allocation": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+        /** @description previous, or days back as 7d: rows carry what they cost then, like for like. Default: no comparison. */
+        compare?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-clusterInfo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeClusterInfo"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeExplore"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-clusterInfoMap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-api-v1-explore-assets": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-customCost-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListBillSource"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeExplore"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-customCost-timeseries": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costType?: string;
-                sortBy?: string;
-                sortDirection?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-api-v1-fleet": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-customCost-total": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costType?: string;
-                sortBy?: string;
-                sortDirection?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeFleetStatus"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-getConfigs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeConfigs"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-api-v1-overview": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description What the changes are told by: as aggregate; default namespace. */
+        by?: string;
+        /** @description The period whose changes are told, as window; default: the window. Only its whole UTC days count. */
+        changes?: string;
+        /** @description Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before. */
+        compare?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-healthz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeOverview"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
-                };
-            };
-        };
+  };
+  "get-assets": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-allocation": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeMapStringAsset"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-allocation-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-assets-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-allocation-compute": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-allocation-compute-summary": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryData"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-assets-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-allocation-compute-summary-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAssetTopline"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-allocation-compute-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAllocationTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-allocation-summary": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryData"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCloudCostSets"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-allocation-summary-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeSummaryTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-allocation-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
-                filter?: string;
-                /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
-                filterClusters?: string;
-                filterNodes?: string;
-                filterNamespaces?: string;
-                filterControllerKinds?: string;
-                /** @description name or kind:name */
-                filterControllers?: string;
-                filterPods?: string;
-                filterContainers?: string;
-                filterServices?: string;
-                filterProviders?: string;
-                /** @description key:value */
-                filterLabels?: string;
-                /** @description key:value */
-                filterAnnotations?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
-                idle?: string;
-                /** @description As idle, which wins. */
-                includeIdle?: string;
-                /** @description Idle rows, and shares of idle, per node instead of per cluster. */
-                idleByNode?: string;
-                /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
-                splitIdle?: string;
-                /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
-                shareIdle?: string;
-                /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
-                includeOverhead?: string;
-                /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
-                shareTenancyCosts?: string;
-                /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
-                shareNamespaces?: string;
-                /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
-                shareLabels?: string;
-                /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
-                shareCost?: string;
-                /** @description weighted (default) by cost, or even */
-                shareSplit?: string;
-                /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
-                shareScope?: string;
-                /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
-                includeSharedCostBreakdown?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-                /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
-                includeAggregatedMetadata?: string;
-                /** @description Accepted, without effect: the field is null. */
-                includeProportionalAssetResourceCosts?: string;
-                /** @description Accepted, without effect: load balancers are always split over their pods. */
-                sharelb?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAllocationTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-assets": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
-                filter?: string;
-                /** @description Filter v1, as the other filterX. Read only where filter is absent. */
-                filterTypes?: string;
-                filterClusters?: string;
-                filterCategories?: string;
-                filterProjects?: string;
-                filterProviders?: string;
-                filterProviderIDs?: string;
-                filterAccounts?: string;
-                filterServices?: string;
-                filterNames?: string;
-                filterLabels?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: assets carry their whole cost, idle included. */
-                includeIdle?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                disableAdjustments?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListMapStringAsset"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost-status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-assets-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-assets-topline": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
-                aggregate?: string;
-                /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
-                step?: string;
-                /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
-                accumulate?: string;
-                /** @description As accumulate; accumulate wins. */
-                accumulateBy?: string;
-                /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
-                filter?: string;
-                /** @description Filter v1, as the other filterX. Read only where filter is absent. */
-                filterTypes?: string;
-                filterClusters?: string;
-                filterCategories?: string;
-                filterProjects?: string;
-                filterProviders?: string;
-                filterProviderIDs?: string;
-                filterAccounts?: string;
-                filterServices?: string;
-                filterNames?: string;
-                filterLabels?: string;
-                filterDepartments?: string;
-                filterEnvironments?: string;
-                filterOwners?: string;
-                filterProducts?: string;
-                filterTeams?: string;
-                /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
-                sortBy?: string;
-                /** @description desc (default) or asc */
-                sortByOrder?: string;
-                /** @description Rows of each set to leave out. */
-                offset?: string;
-                /** @description Rows of each set to answer; 0 or absent: all. */
-                limit?: string;
-                /** @description json (default) or csv */
-                format?: string;
-                /** @description Accepted, without effect: assets carry their whole cost, idle included. */
-                includeIdle?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                disableAdjustments?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet. */
-                reconcile?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeAssetTopline"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost-view-graph": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-cloudCost": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCloudCostSets"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListGraphItem"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-cloudCost-autocomplete": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Required. A property; label for the label keys, label:x for the values of one. */
-                field?: string;
-                /** @description Part of the value, in any case. */
-                search?: string;
-                /** @description Filter v2. */
-                filter?: string;
-                /** @description At most this many; default 25. */
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListString"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost-view-table": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-cloudCost-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListBillSource"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListCloudCostRow"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-cloudCost-view-graph": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListGraphItem"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-cloudCost-view-totals": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-cloudCost-view-table": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListCloudCostRow"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCloudCostTotals"];
+          "text/csv": string;
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-cloudCost-view-totals": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costMetric?: string;
-                offset?: string;
-                limit?: string;
-                sortBy?: string;
-                sortByOrder?: string;
-                format?: string;
-                includeLabels?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCloudCostTotals"];
-                    "text/csv": string;
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-clusterInfo": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-clusterInfo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeClusterInfo"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeClusterInfo"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-clusterInfoMap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-clusterInfoMap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-customCost-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeListBillSource"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-customCost-timeseries": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costType?: string;
-                sortBy?: string;
-                sortDirection?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-customCost-status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-model-customCost-total": {
-        parameters: {
-            query?: {
-                /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
-                window?: string;
-                /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
-                aggregate?: string;
-                accumulate?: string;
-                filter?: string;
-                costType?: string;
-                sortBy?: string;
-                sortDirection?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-model-getConfigs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnvelopeConfigs"];
-                };
-            };
-            /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
+  };
+  "get-customCost-timeseries": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costType?: string;
+        sortBy?: string;
+        sortDirection?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/openapi+json": unknown;
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
-    "get-readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-        };
+  };
+  "get-customCost-total": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costType?: string;
+        sortBy?: string;
+        sortDirection?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
-    "get-ui": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": unknown;
-                };
-            };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
         };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
     };
+  };
+  "get-getConfigs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeConfigs"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-healthz": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  "get-metrics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/plain": unknown;
+        };
+      };
+    };
+  };
+  "get-model-allocation": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-compute": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListMapStringAllocation"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-compute-summary": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryData"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-compute-summary-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryTopline"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-compute-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAllocationTopline"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-summary": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryData"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-summary-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSummaryTopline"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-allocation-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAllocationTopline"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-assets": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListMapStringAsset"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-assets-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-assets-topline": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAssetTopline"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCloudCostSets"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost-autocomplete": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Required. A property; label for the label keys, label:x for the values of one. */
+        field?: string;
+        /** @description Part of the value, in any case. */
+        search?: string;
+        /** @description Filter v2. */
+        filter?: string;
+        /** @description At most this many; default 25. */
+        limit?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListString"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost-status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListBillSource"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost-view-graph": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListGraphItem"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost-view-table": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListCloudCostRow"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-cloudCost-view-totals": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costMetric?: string;
+        offset?: string;
+        limit?: string;
+        sortBy?: string;
+        sortByOrder?: string;
+        format?: string;
+        includeLabels?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCloudCostTotals"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-clusterInfo": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeClusterInfo"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-clusterInfoMap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-customCost-status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeListBillSource"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-customCost-timeseries": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costType?: string;
+        sortBy?: string;
+        sortDirection?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-customCost-total": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Accepted, without effect: no custom costs are read yet; so are all others of this route. */
+        aggregate?: string;
+        accumulate?: string;
+        filter?: string;
+        costType?: string;
+        sortBy?: string;
+        sortDirection?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-model-getConfigs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeConfigs"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-openapi.json": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/openapi+json": unknown;
+        };
+      };
+    };
+  };
+  "get-readyz": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+    };
+  };
+  "get-ui": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/html": unknown;
+        };
+      };
+    };
+  };
 }
