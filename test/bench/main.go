@@ -29,7 +29,7 @@ import (
 
 type bench struct {
 	clusters, containers, days int
-	binary, cache              string
+	binary, cache, server      string
 	runs                       int
 	generate                   bool
 	limit                      time.Duration
@@ -42,8 +42,9 @@ func main() {
 	flag.IntVar(&b.days, "days", 90, "days of history")
 	flag.StringVar(&b.binary, "binary", "bin/fleetcost", "the program under test")
 	flag.StringVar(&b.cache, "cache", defaultCache(), "where the generated bucket is kept")
+	flag.StringVar(&b.server, "server", "", "ask this server, which has loaded the bucket, instead of starting one")
 	flag.IntVar(&b.runs, "runs", 20, "different windows per question")
-	flag.DurationVar(&b.limit, "limit", 30*time.Minute, "give up on the rebuild after this time")
+	flag.DurationVar(&b.limit, "limit", time.Hour, "give up on the rebuild after this time")
 	flag.BoolVar(&b.generate, "generate", false, "only generate the bucket")
 	flag.Parse()
 	ctx, stop := ops.SignalContext(context.Background())
@@ -76,6 +77,9 @@ func (b *bench) run(ctx context.Context) error {
 		objects, float64(bytes.all)/1e6, rows, float64(bytes.allocation)/float64(rows), float64(bytes.all)/float64(rows))
 	if b.generate {
 		return nil
+	}
+	if b.server != "" {
+		return b.ask(ctx, b.server, window)
 	}
 	return b.measure(ctx, dir, window, rows)
 }
