@@ -17,7 +17,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				command("interface endpoint for STS", "aws ec2 create-vpc-endpoint --vpc-id {{vpc}} --vpc-endpoint-type Interface --service-name com.amazonaws.{{service-region}}.sts --subnet-ids {{subnets}} --security-group-ids {{security-group}} --private-dns-enabled"),
 			},
-			Basis: Recorded, Source: "github.com/boto/boto3/issues/4301, github.com/aws/containers-roadmap/issues/586",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/boto/boto3/issues/4301, github.com/aws/containers-roadmap/issues/586",
 			Match: []pattern{
 				{action: sts, text: "i/o timeout"},
 				{action: sts, text: "dial tcp"},
@@ -85,7 +85,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				command("which policies hold for the pod?", "kubectl -n {{namespace}} get networkpolicy"),
 			},
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Match: []pattern{
 				{text: "i/o timeout"}, {text: "no route to host"}, {text: "network is unreachable"}, {text: "dial tcp&context deadline exceeded"}, {text: "connection timed out"},
 			},
@@ -182,11 +182,11 @@ func tlsRows() []row {
 			Examples: []string{`Get "https://minio.example.com:9000/": remote error: tls: certificate required`},
 		},
 		{
-			ID:       "tls-handshake",
-			Title:    "The TLS handshake with {{host}} fails",
-			Cause:    "The other side does not finish the handshake: it is too slow (tls_handshake_timeout), has no common version or cipher, or a firewall breaks TLS.",
-			Fix:      "Look at the store's TLS settings (at least TLS 1.2) and at what stands in between.",
-			Basis:    Memory,
+			ID:    "tls-handshake",
+			Title: "The TLS handshake with {{host}} fails",
+			Cause: "The other side does not finish the handshake: it is too slow (tls_handshake_timeout), has no common version or cipher, or a firewall breaks TLS.",
+			Fix:   "Look at the store's TLS settings (at least TLS 1.2) and at what stands in between.",
+			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Match:    []pattern{{text: "tls handshake timeout"}, {text: "tls: handshake failure"}, {text: "protocol version not supported"}, {text: "no cipher suite supported"}},
 			Examples: []string{`Get "https://minio.example.com:9000/": net/http: TLS handshake timeout`, `remote error: tls: handshake failure`},
 		},
