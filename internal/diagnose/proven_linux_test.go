@@ -77,14 +77,15 @@ func TestProven(t *testing.T) {
 	}
 }
 
-// TestProvenBy: the tests that rows rest on exist.
+// TestProvenBy: the tests that rows rest on exist, and their packages name
+// the rows: the files are read, for some need a build tag.
 func TestProvenBy(t *testing.T) {
 	for _, row := range diagnose.Catalogue() {
 		if row.ProvenBy == "" {
 			continue
 		}
 		pkg, name, _ := strings.Cut(row.ProvenBy, ".")
-		found := false
+		exists, named := false, false
 		for _, pattern := range []string{"../" + pkg + "/*_test.go", "../../test/" + pkg + "/*_test.go"} {
 			files, err := filepath.Glob(pattern)
 			if err != nil {
@@ -95,11 +96,12 @@ func TestProvenBy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				found = found || strings.Contains(string(text), "func "+name+"(")
+				exists = exists || strings.Contains(string(text), "func "+name+"(")
+				named = named || strings.Contains(string(text), `"`+row.ID+`"`)
 			}
 		}
-		if !found {
-			t.Errorf("%s rests on %s, which is not there", row.ID, row.ProvenBy)
+		if !exists || !named {
+			t.Errorf("%s rests on %s, which is not there, or whose package does not name the row", row.ID, row.ProvenBy)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func googleRows() []row {
 			Snippets: []Snippet{
 				command("create", "gcloud storage buckets create gs://{{bucket}} --location={{region}} --uniform-bucket-level-access"),
 			},
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "bucket.TestGCSOutage",
 			Match: []pattern{{text: "storage: bucket doesn't exist"}, {text: "googleapi: error 404&bucket does not exist"}, {text: "googleapi: error 404&bucket&not found"}, {text: "specified bucket does not exist", service: "gcs"}, {text: "the bucket does not exist: create it", service: "gcs"}},
 			Examples: []string{
 				`gcs:storage.objects.list on fleet-costs/v1/: store unavailable: the bucket does not exist: create it, or correct config.bucket: HTTP 404: notFound: The specified bucket does not exist.`, `googleapi: Error 404: The specified bucket does not exist., notFound`, `storage: bucket doesn't exist`,
@@ -48,7 +48,7 @@ func googleRows() []row {
 			Cause:    "A conditional write found the object at another generation than the one read.",
 			Fix:      "Nothing: the program reads the object again, merges and writes.",
 			Harmless: true,
-			Basis:    Memory,
+			Basis:    Proven, ProvenBy: "bucket.TestGCS",
 			Match:    []pattern{{text: "conditionnotmet", service: "gcs"}, {text: "googleapi: error 412"}, {status: 412, service: "gcs"}},
 			Examples: []string{`gcs:storage.objects.create on fleet-costs/v1/x: precondition failed: HTTP 412: conditionNotMet: At least one of the pre-conditions you specified did not hold.`},
 		},
@@ -135,7 +135,7 @@ func googleRows() []row {
 			Title: "Google's metadata server does not answer",
 			Cause: "No credentials are configured, so the metadata server was asked, and it does not answer: this is not Google Cloud, a network policy of the pod keeps it away (metadata.google.internal, 169.254.169.254), or something else answers in its place.",
 			Fix:   "Off Google Cloud, put the key's JSON into config.service_account or set GOOGLE_APPLICATION_CREDENTIALS. In GKE, let the pod reach 169.254.169.254 and, with Workload Identity, 169.254.169.252.",
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "bucket.TestGCSLoginRefused",
 			Match: []pattern{
 				{text: "metadata.google.internal"},
 				{text: "its answer holds no token: is it really the metadata server"},
@@ -154,9 +154,10 @@ func googleRows() []row {
 			Title: "The service account's key is not a whole one",
 			Cause: "config.service_account, or the file that GOOGLE_APPLICATION_CREDENTIALS names, is not the JSON that Google made: only its private key, a path in place of the content, or broken indentation in YAML.",
 			Fix:   "Take the whole JSON file. In YAML write it as a block (service_account: |) and indent each line.",
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "bucket.TestGCSBadCredentials",
 			Match: []pattern{
 				{text: "is not the json of a google credentials file"},
+				{text: "has the type&known are service_account"},
 				{text: "has no client_email: take the whole json"},
 				{text: "has no private_key in pem form"},
 				{text: "private key should be a pem or plain pkcs1 or pkcs8"},

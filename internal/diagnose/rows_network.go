@@ -109,7 +109,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    response_header_timeout: 5m"),
 			},
-			Basis: Proven, ProvenBy: "bucket.TestS3Deadline", Source: "internal/bucket, Go's net/http",
+			Basis: Proven, ProvenBy: "bucket.TestS3ThroughBadNetwork", Source: "internal/bucket, Go's net/http",
 			Match: []pattern{{text: "no answer within"}, {text: "timeout awaiting response headers"}, {text: "timeout exceeded while awaiting headers"}},
 			Examples: []string{
 				`s3:PutObject on fleet-costs/v1/x: store unavailable: no answer within 2m0s (http_config.response_header_timeout, and more for larger bodies)`,
@@ -214,7 +214,6 @@ func tlsRows() []row {
 			Match: []pattern{
 				{text: "client sent an http request to an https server"},
 				{text: "malformed http response"},
-				{text: "insecure: true speaks plain http"},
 				{text: "plain http request was sent to https port"},
 			},
 			Examples: []string{
