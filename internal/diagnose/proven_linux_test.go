@@ -67,6 +67,7 @@ func TestProven(t *testing.T) {
 	t.Run("credentials", p.credentials)
 	t.Run("directory", p.directory)
 	t.Run("changed requests", p.changed)
+	t.Run("gateway", p.gateway)
 	t.Run("unreachable", p.unreachable)
 	t.Run("identity", p.identity)
 	t.Run("kernel", p.kernel)

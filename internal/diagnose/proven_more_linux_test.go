@@ -5,8 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,6 +51,28 @@ func (p *prover) changed(t *testing.T) {
 	large := open(t, v.ConfigYAML("fleet")+"  disable_multipart: true\n")
 	_, err := large.Put(t.Context(), "k", io.NewSectionReader(strings.NewReader(""), 0, 6<<30), 6<<30, bucket.Condition{})
 	p.want(t, "s3-too-large", err)
+}
+
+// gateway is what a load balancer says whose stores are gone, and what a web
+// server says that is no store.
+func (p *prover) gateway(t *testing.T) {
+	gone := &url.URL{Scheme: "http", Host: listen(t, nil)}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(gone) }, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+	})
+	defer proxy.Close()
+	host := strings.TrimPrefix(proxy.URL, "http://")
+	p.want(t, "s3-internal-error", list(t.Context(), open(t, "type: S3\nconfig:\n"+noRetry+"  insecure: true\n  endpoint: "+host+"\n")))
+	p.want(t, "gcs-internal-error", list(t.Context(), open(t, "type: GCS\nconfig:\n  bucket: fleet\n  max_retries: 1\n  anonymous: true\n  endpoint: "+proxy.URL+"\n")))
+	p.want(t, "azure-internal-error", list(t.Context(), open(t, "type: AZURE\nconfig:\n  storage_account: fleetcosts\n  storage_account_key: a2V5\n  container: fleet\n  max_retries: 1\n  endpoint: "+proxy.URL+"/fleetcosts\n")))
+
+	page := filepath.Join(t.TempDir(), "console.html") // as consoles do, the same for every path
+	if err := os.WriteFile(page, []byte("<!DOCTYPE html><html><body>Console</body></html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, page) }))
+	defer web.Close()
+	p.want(t, "s3-wrong-port", list(t.Context(), open(t, "type: S3\nconfig:\n"+noRetry+"  insecure: true\n  endpoint: "+strings.TrimPrefix(web.URL, "http://")+"\n")))
 }
 
 // unreachable are servers that do not answer at all.

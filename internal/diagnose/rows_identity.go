@@ -138,7 +138,7 @@ func identityRows() []row {
 			Cause:    "The access key was deleted or deactivated; or it belongs to another partition (China, GovCloud) than the endpoint; or the region is one that must be opted into and the session token came from the global endpoint of STS.",
 			Fix:      "Use a key that exists, against an endpoint of its own partition; in opt-in regions, ask the regional endpoint of STS.",
 			Snippets: []Snippet{whoAmI()},
-			Basis:    Recorded, Source: fromOpenCost,
+			Basis:    Proven, ProvenBy: "storage.TestProven", Source: fromOpenCost,
 			Match:    []pattern{{code: "InvalidClientTokenId|UnrecognizedClientException"}, {text: "security token included in the request is invalid"}},
 			Examples: []string{`operation error STS: GetCallerIdentity, https response error StatusCode: 403, RequestID: 11111111-2222, api error InvalidClientTokenId: The security token included in the request is invalid.`},
 		},
@@ -345,9 +345,10 @@ func podIdentityRows() []row {
 				command("in account {{role-account}}", "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:{{partition}}:iam::{{role-account}}:oidc-provider/{{issuer-host}} --client-id {{audience}}"),
 				yaml("where the pod projects the token itself", "volumes:\n  - name: aws-token\n    projected:\n      sources:\n        - serviceAccountToken: {audience: {{audience}}, expirationSeconds: 86400, path: token}"),
 			},
-			Basis: Recorded, Source: "github.com/awslabs/amazon-eks-irsa-cfn/pull/18",
+			Basis: Proven, ProvenBy: "storage.TestMatrix", Source: "github.com/awslabs/amazon-eks-irsa-cfn/pull/18",
 			Match: []pattern{
 				{text: "incorrect token audience"},
+				{text: "`azp` must match configured openid client id"}, // MinIO
 				{text: "missing a required claim: aud"},
 			},
 			Examples: []string{`An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: Incorrect token audience`},
@@ -362,10 +363,11 @@ func podIdentityRows() []row {
 				command("the cluster's issuer", "aws eks describe-cluster --name {{eks-cluster}} --region {{region}} --query cluster.identity.oidc.issuer"),
 				command("what IAM knows", "aws iam list-open-id-connect-providers"),
 			},
-			Basis: Recorded, Source: fromOpenCost,
+			Basis: Proven, ProvenBy: "storage.TestMatrix", Source: fromOpenCost,
 			Match: []pattern{
 				{code: "InvalidIdentityToken|InvalidIdentityTokenException|IDPCommunicationError"},
 				{text: "provided token could not be validated"},
+				{text: "crypto/rsa: verification error", action: "sts:AssumeRoleWithWebIdentity"}, // MinIO
 				{text: "retrieve verification key from your identity provider"},
 			},
 			Examples: []string{`operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 400, RequestID: 11111111-2222, InvalidIdentityToken: The ID Token provided could not be validated.`},
@@ -391,7 +393,7 @@ func podIdentityRows() []row {
 			Snippets: []Snippet{
 				command("how old is the token?", "kubectl -n {{namespace}} exec {{pod}} -- ls -lL /var/run/secrets/eks.amazonaws.com/serviceaccount/token"),
 			},
-			Basis: Recorded, Source: "github.com/awslabs/aws-orbit-workbench/issues/771",
+			Basis: Proven, ProvenBy: "storage.TestMatrix", Source: "github.com/awslabs/aws-orbit-workbench/issues/771",
 			Match: []pattern{
 				{code: "ExpiredTokenException", action: "sts:AssumeRoleWithWebIdentity"},
 				{text: "token expired: current date/time"},
