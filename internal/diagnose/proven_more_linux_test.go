@@ -72,7 +72,9 @@ func (p *prover) gateway(t *testing.T) {
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, page) }))
 	defer web.Close()
-	p.want(t, "s3-wrong-port", list(t.Context(), open(t, "type: S3\nconfig:\n"+noRetry+"  insecure: true\n  endpoint: "+strings.TrimPrefix(web.URL, "http://")+"\n")))
+	wrong := open(t, "type: S3\nconfig:\n"+noRetry+"  insecure: true\n  endpoint: "+strings.TrimPrefix(web.URL, "http://")+"\n")
+	p.want(t, "s3-wrong-port", list(t.Context(), wrong))
+	p.want(t, "s3-wrong-port", put(t.Context(), wrong, "k", bucket.Condition{}))
 }
 
 // unreachable are servers that do not answer at all.
