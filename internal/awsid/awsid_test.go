@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/awsid"
+	"github.com/fleetcost/fleetcost/internal/diagnose"
 )
 
 func env(m map[string]string) func(string) string {
@@ -278,8 +279,12 @@ func TestNotAnSTS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no credentials") {
+		_, err = s.Retrieve(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "holds no credentials") {
 			t.Errorf("%s: error %v, want one that says what the endpoint is not", name, err)
+		}
+		if d, ok := diagnose.ExplainError(err, diagnose.Names{}); !ok || d.ID != "sts-not-an-sts" {
+			t.Errorf("%s: %v is explained as %q", name, err, d.ID)
 		}
 	}
 }

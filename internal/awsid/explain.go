@@ -38,6 +38,8 @@ func sentence(kind Kind, err error) string {
 		return "no credentials of any kind: no other source is configured, and the instance metadata service gives no role; give the pod a role (IRSA or Pod Identity), or set keys"
 	case kind == KindContainer && unreachable(err):
 		return "the container credentials endpoint does not answer: is the eks-pod-identity-agent add-on running on this node, and does NO_PROXY hold its address?"
+	case kind == KindEC2 && unreachable(err):
+		return "the instance metadata service does not answer: give the pod a role of its own (IRSA or Pod Identity), or set keys"
 	case untrusted(err):
 		return "the certificate of STS is not trusted: set AWS_CA_BUNDLE, or, with sts_endpoint, http_config.tls_config.ca_file"
 	case unreachable(err):

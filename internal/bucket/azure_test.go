@@ -2,6 +2,7 @@ package bucket_test
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
@@ -35,6 +37,7 @@ func TestAzure(t *testing.T) {
 	t.Run("refusals", func(t *testing.T) { testAzureRefusals(t, server) })
 	t.Run("snapshots", func(t *testing.T) { testAzureSnapshots(t, server) })
 	t.Run("archived", func(t *testing.T) { testAzureArchived(t, server) })
+	t.Run("in the way", func(t *testing.T) { testAzureInTheWay(t, server) })
 }
 
 // TestAzureOutage: a store that goes away and comes back.
@@ -71,15 +74,15 @@ func testAzureRefusals(t *testing.T, server *servers.Azurite) {
 	for _, c := range []struct {
 		name, yaml string
 		put, get   error
-		text       string
+		text, row  string
 	}{
-		{"connection string", "type: AZURE\nconfig:\n  container: fleet\n  storage_connection_string: " + server.ConnectionString() + "\n", nil, nil, ""},
+		{"connection string", "type: AZURE\nconfig:\n  container: fleet\n  storage_connection_string: " + server.ConnectionString() + "\n", nil, nil, "", ""},
 		// Azurite answers AuthorizationFailure where Azure answers AuthenticationFailed
 		// (TestAzureErrors has it), so that a wrong key looks like a refusal here.
-		{"wrong key", strings.Replace(right, server.Key(), "d3Jvbmc=", 1), bucket.ErrDenied, bucket.ErrDenied, "AuthorizationFailure: Server failed to authenticate"},
-		{"no such container", strings.Replace(right, `"fleet"`, `"other"`, 1), bucket.ErrUnavailable, bucket.ErrUnavailable, "the container does not exist: create it"},
-		{"signature for reading", bySignature, bucket.ErrDenied, nil, "azure:PutBlob on fleet/k"},
-		{"forged signature", strings.Replace(bySignature, "sig=", "sig=Zm9yZ2Vk", 1), bucket.ErrDenied, bucket.ErrDenied, "AuthorizationFailure: Server failed to authenticate"},
+		{"wrong key", strings.Replace(right, server.Key(), "d3Jvbmc=", 1), bucket.ErrDenied, bucket.ErrDenied, "AuthorizationFailure: Server failed to authenticate", "azure-authentication-failed"},
+		{"no such container", strings.Replace(right, `"fleet"`, `"other"`, 1), bucket.ErrUnavailable, bucket.ErrUnavailable, "the container does not exist: create it", "azure-no-such-container"},
+		{"signature for reading", bySignature, bucket.ErrDenied, nil, "azure:PutBlob on fleet/k", "azure-sas-permission"},
+		{"forged signature", strings.Replace(bySignature, "sig=", "sig=Zm9yZ2Vk", 1), bucket.ErrDenied, bucket.ErrDenied, "AuthorizationFailure: Server failed to authenticate", "azure-authentication-failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := openYAML(t, c.yaml)
@@ -87,6 +90,9 @@ func testAzureRefusals(t *testing.T, server *servers.Azurite) {
 			wantError(t, "put", err, c.put)
 			if c.text != "" && !strings.Contains(fmt.Sprint(err), c.text) {
 				t.Errorf("put: %v, want %s", err, c.text)
+			}
+			if c.row != "" {
+				explained(t, c.row, err)
 			}
 			if strings.Contains(fmt.Sprint(err), "sig=") {
 				t.Errorf("the error shows the signature: %v", err)
@@ -117,6 +123,7 @@ func testAzureSnapshots(t *testing.T, server *servers.Azurite) {
 	}
 	_, err := b.Stat(t.Context(), "k")
 	wantError(t, "stat", err, bucket.ErrNotFound)
+	explained(t, "azure-no-such-blob", err)
 }
 
 // testAzureArchived: an archived object is described as such, and reading it
@@ -143,7 +150,30 @@ func testAzureArchived(t *testing.T, server *servers.Azurite) {
 	}
 	if _, _, err := b.Get(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "rehydrate it") {
 		t.Errorf("get: %v", err)
+	} else {
+		explained(t, "azure-archived", err)
 	}
+}
+
+// testAzureInTheWay: blobs that are there already, or held by somebody.
+func testAzureInTheWay(t *testing.T, server *servers.Azurite) {
+	server.CreateContainer("in-the-way")
+	b := openYAML(t, server.ConfigYAML("in-the-way"))
+	buckettest.Put(t, b, "k", []byte("x"))
+	_, err := put(t.Context(), b, "k", "y", bucket.Condition{Absent: true})
+	explained(t, "azure-precondition", err)
+	held, err := lease.NewBlobClient(server.Client().ServiceClient().NewContainerClient("in-the-way").NewBlobClient("k"), nil)
+	must(t, err)
+	_, err = held.AcquireLease(t.Context(), 15, nil)
+	must(t, err)
+	_, err = put(t.Context(), b, "k", "y", bucket.Condition{})
+	explained(t, "azure-lease", err)
+	key := strings.Replace(server.ConfigYAML("in-the-way"), server.Key(), "no base64", 1)
+	cfg, _, err := bucket.ParseConfig("federated-store.yaml", []byte(key), bucket.ParseOptions{})
+	if err == nil {
+		_, err = bucket.Open(t.Context(), cfg, bucket.Deps{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	}
+	explained(t, "azure-bad-key", err)
 }
 
 // TestAzureLogins: tokens of Entra ID by each way to log in, taken by a server
@@ -201,6 +231,7 @@ func TestAzureLogins(t *testing.T) {
 		b, _ := openIn(t, text, with(map[string]string{"AZURE_CLIENT_SECRET": "s3cret"}))
 		_, err := put(t.Context(), b, "k", "y", bucket.Condition{})
 		wantError(t, "put", err, bucket.ErrCredentials)
+		explained(t, "azure-authentication-failed", err)
 	})
 	t.Run("refused", func(t *testing.T) {
 		authority.refuse.Store(true)

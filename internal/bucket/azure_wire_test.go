@@ -313,6 +313,9 @@ func TestAzureBadCredentials(t *testing.T) {
 		if !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %s", c.env, err, c.want)
 		}
+		if strings.Contains(c.want, "is set without") {
+			explained(t, "azure-credentials-by-halves", err)
+		}
 	}
 }
 

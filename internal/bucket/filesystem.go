@@ -112,10 +112,14 @@ func (b *Filesystem) explain(action, key string, err error) error {
 }
 
 // checkRoot notices a root that went away, or a volume that was unmounted
-// beneath it: writing to the empty mount point would look like success.
+// beneath it: writing to the empty mount point would look like success. A root
+// that this process may not look at is no such case: the operation itself is
+// told that it may not.
 func (b *Filesystem) checkRoot() error {
 	info, err := os.Stat(b.root)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil
 	case err != nil:
 		return fmt.Errorf("the bucket's directory is gone: %w", err)
 	case deviceOf(info) != b.device:

@@ -25,6 +25,12 @@ func TestGCS(t *testing.T) {
 		}
 	}
 	t.Run("one request", func(t *testing.T) { buckettest.AcceptanceTest(t, open("prefix: team/costs\n")) })
+	t.Run("written twice", func(t *testing.T) {
+		b := open("")(t)
+		buckettest.Put(t, b, "k", []byte("x"))
+		_, err := put(t.Context(), b, "k", "y", bucket.Condition{Absent: true})
+		explained(t, "gcs-precondition", err)
+	})
 	t.Run("chunks", func(t *testing.T) { buckettest.AcceptanceTest(t, open("  chunk_size_bytes: 1048576\n")) })
 }
 
@@ -44,6 +50,7 @@ func TestGCSOutage(t *testing.T) {
 	if wantError(t, "put in a lost bucket", err, bucket.ErrUnavailable); !strings.Contains(fmt.Sprint(err), "the bucket does not exist") {
 		t.Errorf("lost bucket: %v", err)
 	}
+	explained(t, "gcs-no-such-bucket", err)
 	wantError(t, "list a lost bucket", late.List(t.Context(), "", "", func(bucket.Object) error { return nil }), bucket.ErrUnavailable)
 	server.CreateBucket("fleet")
 	buckettest.Put(t, late, "k", []byte("after"))

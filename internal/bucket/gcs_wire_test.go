@@ -359,6 +359,9 @@ func TestGCSLoginRefused(t *testing.T) {
 	if _, err = b.Stat(t.Context(), "k"); !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), "knows no service account") {
 		t.Errorf("no account on the machine: %v", err)
 	}
+	b, _ = openIn(t, gcsYAML("https://127.0.0.1:1", "  max_retries: 1\n"), map[string]string{"GCE_METADATA_HOST": "127.0.0.1:1"})
+	_, err = b.Stat(t.Context(), "k")
+	explained(t, "gcs-metadata", err)
 }
 
 // TestGCSLoginCancelled: a caller who gives up does not wait for the token.
@@ -398,6 +401,9 @@ func TestGCSBadCredentials(t *testing.T) {
 		_, err = bucket.Open(t.Context(), cfg, bucket.Deps{Logger: slog.New(slog.DiscardHandler), Getenv: func(k string) string { return env[k] }, Now: time.Now})
 		if !errors.Is(err, bucket.ErrCredentials) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+		if c.content != "" {
+			explained(t, "gcs-bad-key", err)
 		}
 	}
 }

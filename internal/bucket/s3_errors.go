@@ -67,6 +67,9 @@ func (s *s3Bucket) sendsACL() bool {
 	return false
 }
 
+// kmsKeyNotFound is MinIO's code for a missing key of encryption.
+const kmsKeyNotFound = "kms:KeyNotFound"
+
 // classify maps the store's answer to a sentinel and an explanation.
 func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 	explain := func(format string, args ...any) error {
@@ -109,6 +112,8 @@ func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 		return nil, explain("the bucket refuses ACLs (object ownership is enforced): remove X-Amz-Acl from put_user_metadata")
 	}
 	switch {
+	case r.Code == kmsKeyNotFound: // status 404, and yet the object is there
+		return ErrUnavailable, explain("the encryption key is not there")
 	case r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized:
 		return ErrDenied, explain("")
 	case r.StatusCode == http.StatusNotFound:
@@ -129,7 +134,7 @@ func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 // retryable tells whether another attempt may help soon.
 func (e *OpError) retryable() bool {
 	switch e.Code {
-	case minio.NoSuchBucket:
+	case minio.NoSuchBucket, kmsKeyNotFound:
 		return false
 	case "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException":
 		return true

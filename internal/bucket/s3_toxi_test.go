@@ -38,18 +38,19 @@ func TestS3ThroughBadNetwork(t *testing.T) {
 		name     string
 		toxic    toxic
 		body     []byte
-		put, get bool // whether it succeeds
+		put, get bool   // whether it succeeds
+		row      string // what the put's failure is explained as, "" where it is not looked at
 	}{
-		{"none", toxic{}, large, true, true},
-		{"latency", toxic{"latency", "downstream", 1, map[string]any{"latency": 300}}, small, true, true},
-		{"latency over the header timeout", toxic{"latency", "downstream", 1, map[string]any{"latency": 5000}}, tiny, false, false},
-		{"reset", toxic{"reset_peer", "downstream", 1, map[string]any{"timeout": 0}}, small, false, false},
-		{"stall", toxic{"timeout", "upstream", 1, map[string]any{"timeout": 0}}, tiny, false, false},
-		{"cut in the middle of an upload", toxic{"limit_data", "upstream", 1, map[string]any{"bytes": 100 << 10}}, small, false, true},
-		{"cut in the middle of a part", toxic{"limit_data", "upstream", 1, map[string]any{"bytes": 2 << 20}}, large, false, true},
-		{"cut in the middle of a download, each time", toxic{"limit_data", "downstream", 1, map[string]any{"bytes": 300 << 10}}, small, true, true},
-		{"narrow uplink", toxic{"bandwidth", "upstream", 1, map[string]any{"rate": 100}}, small, true, true},
-		{"slices", toxic{"slicer", "downstream", 1, map[string]any{"average_size": 1000, "size_variation": 500, "delay": 100}}, small, true, true},
+		{"none", toxic{}, large, true, true, ""},
+		{"latency", toxic{"latency", "downstream", 1, map[string]any{"latency": 300}}, small, true, true, ""},
+		{"latency over the header timeout", toxic{"latency", "downstream", 1, map[string]any{"latency": 5000}}, tiny, false, false, "response-header-timeout"},
+		{"reset", toxic{"reset_peer", "downstream", 1, map[string]any{"timeout": 0}}, small, false, false, "network-reset"},
+		{"stall", toxic{"timeout", "upstream", 1, map[string]any{"timeout": 0}}, tiny, false, false, "response-header-timeout"},
+		{"cut in the middle of an upload", toxic{"limit_data", "upstream", 1, map[string]any{"bytes": 100 << 10}}, small, false, true, ""},
+		{"cut in the middle of a part", toxic{"limit_data", "upstream", 1, map[string]any{"bytes": 2 << 20}}, large, false, true, ""},
+		{"cut in the middle of a download, each time", toxic{"limit_data", "downstream", 1, map[string]any{"bytes": 300 << 10}}, small, true, true, ""},
+		{"narrow uplink", toxic{"bandwidth", "upstream", 1, map[string]any{"rate": 100}}, small, true, true, ""},
+		{"slices", toxic{"slicer", "downstream", 1, map[string]any{"average_size": 1000, "size_variation": 500, "delay": 100}}, small, true, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			buckettest.Put(t, direct, "read", old)
@@ -65,6 +66,9 @@ func TestS3ThroughBadNetwork(t *testing.T) {
 			_, err := b.Put(t.Context(), "written", bytes.NewReader(c.body), int64(len(c.body)), bucket.Condition{})
 			if (err == nil) != c.put || err != nil && !errors.Is(err, bucket.ErrUnavailable) {
 				t.Errorf("put: %v, want success: %v", err, c.put)
+			}
+			if c.row != "" {
+				explained(t, c.row, err)
 			}
 			// A lost answer leaves the new object although the put failed; nothing
 			// leaves a part of one.

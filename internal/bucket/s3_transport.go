@@ -179,6 +179,10 @@ func (t *storeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.log(req, resp, started, nil)
 	bodyTimer := giveUpAfter(t.deadline(resp.ContentLength))
 	resp.Body = &deadlineBody{ReadCloser: resp.Body, ctx: ctx, stop: func() { bodyTimer.Stop(); cancel(nil) }}
+	if err := checkPage(resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
 	return resp, nil
 }
 

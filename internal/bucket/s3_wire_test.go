@@ -213,6 +213,7 @@ func TestS3TruncatedGet(t *testing.T) {
 	if string(data) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, bucket.ErrUnavailable) {
 		t.Errorf("read %q, %v", data, err)
 	}
+	explained(t, "s3-truncated", err)
 }
 
 // TestS3Headers looks at what a write carries.
@@ -295,6 +296,7 @@ func TestS3ListOutOfOrder(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not in the order of keys") || v.count() != 1 {
 		t.Errorf("got %v after %d requests", err, v.count())
 	}
+	explained(t, "s3-list-order", err)
 }
 
 func TestS3Capabilities(t *testing.T) {

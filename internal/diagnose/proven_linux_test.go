@@ -66,6 +66,11 @@ func TestProven(t *testing.T) {
 	t.Run("TLS", p.tls)
 	t.Run("credentials", p.credentials)
 	t.Run("directory", p.directory)
+	t.Run("changed requests", p.changed)
+	t.Run("gateway", p.gateway)
+	t.Run("unreachable", p.unreachable)
+	t.Run("identity", p.identity)
+	t.Run("kernel", p.kernel)
 	for _, row := range diagnose.Catalogue() {
 		if (row.ProvenBy == "diagnose.TestProven") != p.rows[row.ID] {
 			t.Errorf("%s: proven here %v, says %q", row.ID, p.rows[row.ID], row.ProvenBy)
@@ -73,14 +78,15 @@ func TestProven(t *testing.T) {
 	}
 }
 
-// TestProvenBy: the tests that rows rest on exist.
+// TestProvenBy: the tests that rows rest on exist, and their packages name
+// the rows: the files are read, for some need a build tag.
 func TestProvenBy(t *testing.T) {
 	for _, row := range diagnose.Catalogue() {
 		if row.ProvenBy == "" {
 			continue
 		}
 		pkg, name, _ := strings.Cut(row.ProvenBy, ".")
-		found := false
+		exists, named := false, false
 		for _, pattern := range []string{"../" + pkg + "/*_test.go", "../../test/" + pkg + "/*_test.go"} {
 			files, err := filepath.Glob(pattern)
 			if err != nil {
@@ -91,11 +97,12 @@ func TestProvenBy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				found = found || strings.Contains(string(text), "func "+name+"(")
+				exists = exists || strings.Contains(string(text), "func "+name+"(")
+				named = named || strings.Contains(string(text), `"`+row.ID+`"`)
 			}
 		}
-		if !found {
-			t.Errorf("%s rests on %s, which is not there", row.ID, row.ProvenBy)
+		if !exists || !named {
+			t.Errorf("%s rests on %s, which is not there, or whose package does not name the row", row.ID, row.ProvenBy)
 		}
 	}
 }
@@ -161,6 +168,8 @@ type raw struct {
 	t  *testing.T
 	v  *servers.VersityGW
 	at time.Time // of the signature
+
+	after func(*http.Request) // what happens to the signed request on the way; nil for nothing
 }
 
 // do returns what the server answers. A status of 300 and more is an error with
@@ -179,6 +188,9 @@ func (r raw) do(method, path, body string, header ...string) (string, error) {
 	keys := aws.Credentials{AccessKeyID: r.v.AccessKey(), SecretAccessKey: r.v.SecretKey()}
 	if err := v4.NewSigner().SignHTTP(r.t.Context(), keys, req, req.Header.Get("X-Amz-Content-Sha256"), "s3", r.v.Region(), r.at); err != nil {
 		r.t.Fatal(err)
+	}
+	if r.after != nil {
+		r.after(req)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -202,8 +214,8 @@ func (p *prover) requests(t *testing.T) {
 		_, err := r.do(method, path, body, header...)
 		p.want(t, id, err)
 	}
-	now := raw{t, v, time.Now()}
-	fails("clock-skew", raw{t, v, time.Now().Add(-time.Hour)}, http.MethodGet, "/fleet", "")
+	now := raw{t: t, v: v, at: time.Now()}
+	fails("clock-skew", raw{t: t, v: v, at: time.Now().Add(-time.Hour)}, http.MethodGet, "/fleet", "")
 	fails("s3-bad-digest", now, http.MethodPut, "/fleet/k", "x", "Content-MD5", "rL0Y20zC+Fzt72VPzMSk2A==")
 	fails("s3-bad-digest", now, http.MethodPut, "/fleet/k", "x", "X-Amz-Content-Sha256", strings.Repeat("0", 64))
 	fails("s3-bucket-name-invalid", now, http.MethodPut, "/No_Bucket", "")

@@ -57,7 +57,7 @@ var (
 		regexp.MustCompile(`HTTP(?:/[0-9.]+)? (\d{3})\b`),
 		regexp.MustCompile(`googleapi: (?:got HTTP response code|Error) (\d{3})\b`),
 		regexp.MustCompile(`RESPONSE (\d{3})\b`),
-		regexp.MustCompile(`\b([345]\d\d) (?:Forbidden|Not Found|Bad Request|Unauthorized|Precondition Failed|Conflict|Service Unavailable|Moved Permanently|Internal Server Error)`),
+		regexp.MustCompile(`\b([345]\d\d) (?:Forbidden|Not Found|Bad Request|Unauthorized|Precondition Failed|Too Many Requests|Bad Gateway|Gateway Timeout|Insufficient Storage|Conflict|Service Unavailable|Moved Permanently|Internal Server Error)`),
 	}
 	requestForms = []*regexp.Regexp{
 		regexp.MustCompile(`(?i:request[ -]?id)"?(?:: ?|=|>)"?([A-Za-z0-9-]{6,})`),

@@ -17,7 +17,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				command("interface endpoint for STS", "aws ec2 create-vpc-endpoint --vpc-id {{vpc}} --vpc-endpoint-type Interface --service-name com.amazonaws.{{service-region}}.sts --subnet-ids {{subnets}} --security-group-ids {{security-group}} --private-dns-enabled"),
 			},
-			Basis: Recorded, Source: "github.com/boto/boto3/issues/4301, github.com/aws/containers-roadmap/issues/586",
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: "github.com/boto/boto3/issues/4301, github.com/aws/containers-roadmap/issues/586",
 			Match: []pattern{
 				{action: sts, text: "i/o timeout"},
 				{action: sts, text: "dial tcp"},
@@ -85,7 +85,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				command("which policies hold for the pod?", "kubectl -n {{namespace}} get networkpolicy"),
 			},
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Match: []pattern{
 				{text: "i/o timeout"}, {text: "no route to host"}, {text: "network is unreachable"}, {text: "dial tcp&context deadline exceeded"}, {text: "connection timed out"},
 			},
@@ -109,7 +109,7 @@ func connectionRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  http_config:\n    response_header_timeout: 5m"),
 			},
-			Basis: Proven, ProvenBy: "bucket.TestS3Deadline", Source: "internal/bucket, Go's net/http",
+			Basis: Proven, ProvenBy: "bucket.TestS3ThroughBadNetwork", Source: "internal/bucket, Go's net/http",
 			Match: []pattern{{text: "no answer within"}, {text: "timeout awaiting response headers"}, {text: "timeout exceeded while awaiting headers"}},
 			Examples: []string{
 				`s3:PutObject on fleet-costs/v1/x: store unavailable: no answer within 2m0s (http_config.response_header_timeout, and more for larger bodies)`,
@@ -182,11 +182,11 @@ func tlsRows() []row {
 			Examples: []string{`Get "https://minio.example.com:9000/": remote error: tls: certificate required`},
 		},
 		{
-			ID:       "tls-handshake",
-			Title:    "The TLS handshake with {{host}} fails",
-			Cause:    "The other side does not finish the handshake: it is too slow (tls_handshake_timeout), has no common version or cipher, or a firewall breaks TLS.",
-			Fix:      "Look at the store's TLS settings (at least TLS 1.2) and at what stands in between.",
-			Basis:    Memory,
+			ID:    "tls-handshake",
+			Title: "The TLS handshake with {{host}} fails",
+			Cause: "The other side does not finish the handshake: it is too slow (tls_handshake_timeout), has no common version or cipher, or a firewall breaks TLS.",
+			Fix:   "Look at the store's TLS settings (at least TLS 1.2) and at what stands in between.",
+			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Match:    []pattern{{text: "tls handshake timeout"}, {text: "tls: handshake failure"}, {text: "protocol version not supported"}, {text: "no cipher suite supported"}},
 			Examples: []string{`Get "https://minio.example.com:9000/": net/http: TLS handshake timeout`, `remote error: tls: handshake failure`},
 		},
@@ -214,7 +214,6 @@ func tlsRows() []row {
 			Match: []pattern{
 				{text: "client sent an http request to an https server"},
 				{text: "malformed http response"},
-				{text: "insecure: true speaks plain http"},
 				{text: "plain http request was sent to https port"},
 			},
 			Examples: []string{

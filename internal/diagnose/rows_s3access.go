@@ -139,7 +139,7 @@ func s3AccessRows() []row {
 			Fix:      "Run `fleetcost storage check -f federated-store.yaml`: it tries each action alone and names the missing one." + policy,
 			identity: true,
 			Snippets: []Snippet{whoAmI()},
-			Basis:    Recorded, Source: fromLocalStack,
+			Basis:    Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{code: denied}, {status: 403, service: "s3"}},
 			Examples: []string{`<Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>E5EA2109F158B3BE</RequestId></Error>`},
 		},
@@ -148,7 +148,7 @@ func s3AccessRows() []row {
 			Title: "Something between here and the store changes requests",
 			Cause: "The store got x-amz-* headers that were not signed: a proxy or gateway on the way added them.",
 			Fix:   "Bypass the proxy for the store (NO_PROXY), or stop it from adding headers.",
-			Basis: Recorded, Source: fromLocalStack,
+			Basis: Proven, ProvenBy: "diagnose.TestProven", Source: fromLocalStack,
 			Match:    []pattern{{text: "headers present in the request which were not signed"}},
 			Examples: []string{`AccessDenied: There were headers present in the request which were not signed (request 17A1B2C3D4E5F6)`},
 		},
@@ -251,7 +251,7 @@ func s3KeyRows() []row {
 			Snippets: []Snippet{
 				yaml("in federated-store.yaml", "config:\n  signature_version2: false"),
 			},
-			Basis: Memory,
+			Basis: Proven, ProvenBy: "diagnose.TestProven",
 			Match: []pattern{
 				{text: "authorization mechanism you have provided is not supported"},
 				{text: "unsupported signature version"},

@@ -135,14 +135,17 @@ func minioWebIdentityRows(t *testing.T, m *matrix, minio *servers.MinIO, issuer 
 	for _, c := range []struct {
 		name  string
 		token servers.Token
+		row   string
 	}{
-		{"expired", token(-time.Minute)},
-		{"for another audience", servers.Token{Subject: agentSubject, Audience: "other", Lifetime: time.Hour, Claims: map[string]any{"policy": "fleet"}}},
-		{"forged", servers.Token{Subject: agentSubject, Audience: servers.AudienceSTS, Lifetime: time.Hour, Forged: true, Claims: map[string]any{"policy": "fleet"}}},
+		{"expired", token(-time.Minute), "web-identity-token-expired"},
+		{"for another audience", servers.Token{Subject: agentSubject, Audience: "other", Lifetime: time.Hour, Claims: map[string]any{"policy": "fleet"}}, "irsa-wrong-audience"},
+		{"forged", servers.Token{Subject: agentSubject, Audience: servers.AudienceSTS, Lifetime: time.Hour, Forged: true, Claims: map[string]any{"policy": "fleet"}}, "irsa-token-not-validated"},
 	} {
 		m.check(t, "a token that is "+c.name, func(t *testing.T) string {
 			file := issuer.WriteToken("", c.token)
-			refusedWith(t, put(t, open(t, prepare(), env(file)), "k", 1), bucket.ErrCredentials, "web identity", agentRole, file)
+			err := put(t, open(t, prepare(), env(file)), "k", 1)
+			refusedWith(t, err, bucket.ErrCredentials, "web identity", agentRole, file)
+			explained(t, c.row, err)
 			return "refused; the error names role and token file"
 		})
 	}
@@ -219,6 +222,11 @@ func encryptionRows(t *testing.T, m *matrix) {
 			return "works; the store says `" + c.want + "`"
 		})
 	}
+	t.Run("SSE-KMS with a key that is not there", func(t *testing.T) {
+		err := put(t, open(t, trusting+"  sse_config:\n    type: SSE-KMS\n    kms_key_id: another\n", nil), "k", 1)
+		refusedWith(t, err, bucket.ErrUnavailable, "the encryption key is not there")
+		explained(t, "kms-not-found", err)
+	})
 	m.check(t, "SSE-C, also multipart", func(t *testing.T) string {
 		key := writeFile(t, "key", strings.Repeat("k", 32))
 		b := open(t, smallParts(trusting)+"  sse_config:\n    type: SSE-C\n    encryption_key: "+key+"\n", nil)
@@ -228,8 +236,12 @@ func encryptionRows(t *testing.T, m *matrix) {
 		}
 		other := open(t, smallParts(trusting)+"  sse_config:\n    type: SSE-C\n    encryption_key: "+writeFile(t, "key", strings.Repeat("o", 32))+"\n", nil)
 		for what, b := range map[string]bucket.Bucket{"no key": open(t, trusting, nil), "another key": other} {
-			if _, _, err := b.Get(t.Context(), "new"); err == nil {
+			_, _, err := b.Get(t.Context(), "new")
+			if err == nil {
 				t.Errorf("it was read with %s", what)
+			}
+			if what == "no key" {
+				explained(t, "s3-encryption-header", err)
 			}
 		}
 		return "works; unreadable without the key"
