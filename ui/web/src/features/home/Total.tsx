@@ -11,10 +11,11 @@ interface Props {
   meta: Schemas["Meta"];
   fleet: Schemas["FleetStatus"] | undefined;
   stale: boolean;
+  window: string;
 }
 
 /** One number for the fleet, what it is made of, and how much to trust it. */
-export function Total({ overview, meta, fleet, stale }: Props) {
+export function Total({ overview, meta, fleet, stale, window }: Props) {
   const { parts, changes } = overview;
   const total = parts.total;
   const shown = roundToTotal(
@@ -32,6 +33,12 @@ export function Total({ overview, meta, fleet, stale }: Props) {
     <Card title="Total" note={`${meta.currency}, ${span(meta.window)} UTC`} busy={stale}>
       <p className={css.total} data-testid="total">
         {money(total, meta.currency)}
+      </p>
+      <p className={css.small}>
+        <Link href={`/explore?window=${window}&explain=*`}>Explain</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=team&idle=share`}>by team</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=cluster`}>by cluster</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=namespace`}>by namespace</Link>
       </p>
       <div className={css.badges}>
         <Link href="/fleet">
