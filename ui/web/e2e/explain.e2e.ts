@@ -3,7 +3,7 @@ import { accessible, fits, server, settled, shoot, themes, visit, withBrowser } 
 
 withBrowser();
 
-const cents = (text: string) => Math.round(Number(text.replace(/[$,]/g, "")) * 100);
+const cents = (text: string) => Math.round(Number(text.replace("−", "-").replace(/[$,+]/g, "")) * 100);
 
 describe("Explain", () => {
   // Question 7, one click: why is this number what it is?

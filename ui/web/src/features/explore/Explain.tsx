@@ -5,7 +5,7 @@ import { apiBase } from "../../api/client";
 import { exploreQuery, sourcesQuery } from "../../api/queries";
 import { Button, Failure, numClass, scrollClass, Skeleton, tableClass } from "../../components/ui";
 import { formatFilter, parseFilter } from "../../lib/filter";
-import { completeness, count, dateTime, decimal, money, percent, roundToTotal, span } from "../../lib/format";
+import { completeness, count, dateTime, decimal, money, percent, rounding, signed, span } from "../../lib/format";
 import { readable } from "../../lib/names";
 import css from "./Explain.module.css";
 import { formulaOf, sizeOf } from "./formula";
@@ -40,7 +40,7 @@ export function Explain({ row, state, meta, onClose }: Props) {
   }, []);
   const scope = scopeOf(row, state);
   const lines = formulaOf(row);
-  const costs = roundToTotal(
+  const rest = rounding(
     lines.map((l) => l.cost),
     row.total,
   );
@@ -78,7 +78,7 @@ export function Explain({ row, state, meta, onClose }: Props) {
                 </tr>
               </thead>
               <tbody>
-                {lines.map((l, i) => (
+                {lines.map((l) => (
                   <tr key={l.name}>
                     <th scope="row">
                       {l.name}
@@ -86,9 +86,17 @@ export function Explain({ row, state, meta, onClose }: Props) {
                     </th>
                     <td className={numClass}>{l.rate === null ? "" : `${l.quantity} ${l.unit}s`}</td>
                     <td className={numClass}>{l.rate === null ? "" : rate(l.rate)}</td>
-                    <td className={numClass}>{money(costs[i] ?? 0, meta.currency)}</td>
+                    <td className={numClass}>{money(l.cost, meta.currency)}</td>
                   </tr>
                 ))}
+                {rest !== 0 && (
+                  <tr>
+                    <th scope="row">Rounding</th>
+                    <td />
+                    <td />
+                    <td className={numClass}>{signed(rest, meta.currency)}</td>
+                  </tr>
+                )}
               </tbody>
               <tfoot>
                 <tr>
@@ -225,9 +233,7 @@ function CopyAs({ scope, state }: { scope: string; state: ExploreState }) {
       <h3 id="explain-copy">Copy as</h3>
       <div className={css.row}>
         <Button onClick={() => copy(window.location.href, "Link")}>Link</Button>
-        <Button onClick={() => copy(`curl ${url(`/api/v1/explore/${state.source}`, question)}`, "curl command")}>
-          curl
-        </Button>
+        <Button onClick={() => copy(`curl ${url(`/api/v1/explore/${state.source}`, question)}`, "curl command")}>curl</Button>
         <Button onClick={() => copy(cli, "CLI command")}>CLI</Button>
         <Button
           onClick={() =>

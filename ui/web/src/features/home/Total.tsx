@@ -2,7 +2,7 @@ import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import type { Pattern } from "../../components/ui";
 import { Badge, Card, numClass, Swatch, tableClass } from "../../components/ui";
-import { completeness, count, money, percent, relative, roundToTotal, span } from "../../lib/format";
+import { completeness, count, money, percent, relative, rounding, signed, span } from "../../lib/format";
 import { bands } from "./bands";
 import css from "./Home.module.css";
 
@@ -18,7 +18,7 @@ interface Props {
 export function Total({ overview, meta, fleet, stale, window }: Props) {
   const { parts, changes } = overview;
   const total = parts.total;
-  const shown = roundToTotal(
+  const rest = rounding(
     bands.map((b) => parts[b.key]),
     total,
   );
@@ -93,7 +93,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
           </tr>
         </thead>
         <tbody>
-          {bands.map((b, i) => (
+          {bands.map((b) => (
             <tr key={b.key}>
               <th scope="row">
                 <span className={css.name} title={b.meaning}>
@@ -102,10 +102,17 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
                 </span>
                 <div className={css.small}>{b.meaning}</div>
               </th>
-              <td className={numClass}>{money(shown[i] ?? 0, meta.currency)}</td>
+              <td className={numClass}>{money(parts[b.key], meta.currency)}</td>
               <td className={numClass}>{total > 0 ? percent(parts[b.key] / total) : "–"}</td>
             </tr>
           ))}
+          {rest !== 0 && (
+            <tr>
+              <th scope="row">Rounding</th>
+              <td className={numClass}>{signed(rest, meta.currency)}</td>
+              <td />
+            </tr>
+          )}
         </tbody>
         <tfoot>
           <tr>
