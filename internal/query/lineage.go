@@ -12,9 +12,9 @@ import (
 type Source struct {
 	Key, ETag  string // as the bucket has them
 	Cluster    string
-	Day        cost.Day  // of a daily object; of a live one its first
-	Generation int64     // of the agent; grows with every push
-	Rows       int64     // of the object, in the window or not
+	Day        cost.Day // of a daily object; 0 of a live one
+	Generation int64    // of the agent; grows with every push
+	Rows       int64    // of the object, in the window or not
 	Bytes      int64
 	Loaded     time.Time // when the server read it
 }
