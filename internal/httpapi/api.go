@@ -88,6 +88,7 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 	a.registerFleet()
 	a.registerOverview()
 	a.registerExplore()
+	a.registerSources()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {

@@ -54,8 +54,14 @@ type ExploreRow struct {
 	Default  Amount `json:"defaultCost" doc:"of assets: part of total that rests on default rates"`
 
 	Hours        Number `json:"hours" doc:"run hours"`
-	CPUCoreHours Number `json:"cpuCoreHours"`
+	CPUCoreHours Number `json:"cpuCoreHours" doc:"of workloads max(request, usage), taken per step; of assets what they have"`
+	CPURequested Number `json:"cpuRequestedCoreHours"`
+	CPUUsed      Number `json:"cpuUsedCoreHours"`
 	RAMByteHours Number `json:"ramByteHours"`
+	RAMRequested Number `json:"ramRequestedByteHours"`
+	RAMUsed      Number `json:"ramUsedByteHours"`
+	GPUHours     Number `json:"gpuHours"`
+	PVByteHours  Number `json:"pvByteHours"`
 
 	Series []Amount `json:"series,omitempty" doc:"cost per set; only of the largest rows"`
 
@@ -302,12 +308,15 @@ func joinAllocation(t, r *query.AllocationRow) {
 	for i := range mine {
 		mine[i].AddSum(theirs[i])
 	}
+	t.CPURequest += r.CPURequest
 	t.CPUUsage += r.CPUUsage
 	t.CPUAllocated += r.CPUAllocated
+	t.RAMRequest += r.RAMRequest
 	t.RAMUsage += r.RAMUsage
 	t.RAMAllocated += r.RAMAllocated
 	t.GPUUsage += r.GPUUsage
 	t.GPUAllocated += r.GPUAllocated
+	t.PVByteHours += r.PVByteHours
 	t.RunHours += r.RunHours
 }
 
@@ -318,6 +327,9 @@ func exploreAllocation(name string, r *query.AllocationRow) ExploreRow {
 		Network:  amount(&r.NetworkCrossZone, &r.NetworkCrossRegion, &r.NetworkInternet),
 		Overhead: amount(&r.Overhead), Idle: amount(&r.IdleCPU, &r.IdleRAM, &r.IdleGPU), Shared: amount(&r.Shared),
 		Hours: Number(r.RunHours), CPUCoreHours: Number(float64(r.CPUAllocated) / micro), RAMByteHours: Number(r.RAMAllocated),
+		CPURequested: Number(float64(r.CPURequest) / micro), CPUUsed: Number(float64(r.CPUUsage) / micro),
+		RAMRequested: Number(r.RAMRequest), RAMUsed: Number(r.RAMUsage),
+		GPUHours: Number(float64(r.GPUAllocated) / micro), PVByteHours: Number(r.PVByteHours),
 	}
 	if r.Kind == cost.KindContainer {
 		row.Waste = amount(r.Waste())

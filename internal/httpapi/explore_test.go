@@ -101,3 +101,18 @@ func TestOverview(t *testing.T) {
 		t.Errorf("%+v", raw)
 	}
 }
+
+func TestSources(t *testing.T) {
+	s := newServer(t)
+	var out struct {
+		Objects []struct{ Key, Version, LoadedAt string }
+		Rows    int64
+	}
+	s.get(t, "/api/v1/sources?window=1d", &out)
+	if len(out.Objects) != 2 || out.Rows != 15 || out.Objects[0].Version != "e1" || out.Objects[0].LoadedAt != "2026-11-23T10:30:00Z" {
+		t.Errorf("%+v", out)
+	}
+	if status, body := s.raw(t, "/api/v1/sources?window=1d&filter=nonsense"); status != http.StatusBadRequest {
+		t.Errorf("%d %s", status, body)
+	}
+}

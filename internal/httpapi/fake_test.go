@@ -248,3 +248,10 @@ func (f *fake) Coverage(_ context.Context, sets []cost.Window, _ query.Filter) (
 	}
 	return out, f.err
 }
+
+func (f *fake) Sources(_ context.Context, w cost.Window, _ query.Filter) (*query.SourcesAnswer, error) {
+	return &query.SourcesAnswer{DataVersion: f.version, Sources: []query.Source{
+		{Key: "v1/allocation/date=2026-11-22/cluster_id=a/data.parquet", ETag: "e1", Cluster: "a", Generation: 7, Rows: 10, Bytes: 100, Loaded: testNow},
+		{Key: "v1/allocation/date=2026-11-22/cluster_id=b/data.parquet", ETag: "e2", Cluster: "b", Generation: 8, Rows: 5, Bytes: 50, Loaded: testNow},
+	}}, f.err
+}

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,5 +177,37 @@ func TestPreviousShift(t *testing.T) {
 		if got := query.PreviousShift(cost.Window{Start: at(c.start), End: at(c.end)}); got != c.want {
 			t.Errorf("%s to %s: %d days back, want %d", c.start, c.end, got, c.want)
 		}
+	}
+}
+
+// The sources of a window are its objects, of the clusters that the filter
+// takes, in the versions that were loaded.
+func TestSources(t *testing.T) {
+	f := newFleet(t, 9)
+	e := f.engine(t)
+	first := f.window().Start
+	keys := func(w cost.Window, filter query.Filter) []string {
+		t.Helper()
+		ans, err := e.Sources(t.Context(), w, filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, s := range ans.Sources {
+			if s.ETag != "1" || s.Rows <= 0 || ans.DataVersion == "" {
+				t.Errorf("source %+v", s)
+			}
+			out = append(out, s.Cluster+" "+s.Day.String())
+		}
+		return out
+	}
+	if got := keys(cost.Window{Start: first + 20, End: first + 26}, query.Filter{}); !slices.Equal(got, []string{"c0 2026-10-30", "c1 2026-10-30", "c0 2026-10-31", "c1 2026-10-31", "c2 2026-10-31"}) {
+		t.Errorf("six hours about midnight rest on %v", got)
+	}
+	only := query.Filter{Root: query.And{Of: []query.Node{
+		query.Match{Property: "cluster", Op: query.OpEquals, Values: []string{"c2"}}, query.Match{Property: "namespace", Op: query.OpEquals, Values: []string{"web"}},
+	}}}
+	if got := keys(f.window(), only); len(got) != 3 {
+		t.Errorf("c2 rests on %v", got)
 	}
 }

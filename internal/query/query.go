@@ -311,6 +311,7 @@ type Questions interface {
 	Assets(ctx context.Context, q AssetQuery) (*AssetAnswer, error)
 	Complete(ctx context.Context, q CompletionQuery) ([]string, error)
 	Coverage(ctx context.Context, sets []cost.Window, f Filter) (*CoverageAnswer, error)
+	Sources(ctx context.Context, w cost.Window, f Filter) (*SourcesAnswer, error)
 	// DataVersion identifies the data an answer given now would rest on.
 	DataVersion(ctx context.Context) (string, error)
 }

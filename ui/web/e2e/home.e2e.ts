@@ -36,7 +36,7 @@ describe("Home", () => {
     await page.getByText(/\d+\/\d+ clusters whole, [\d.]+% of hours/).waitFor();
     await page.getByText(/% at default prices/).waitFor();
     const shown = await page.locator("table").first().locator("tbody td:nth-child(2)").allInnerTexts();
-    const cents = shown.reduce((s, t) => s + Math.round(Number(t.replace(/[$,]/g, "")) * 100), 0);
+    const cents = shown.reduce((s, t) => s + Math.round(Number(t.replace("−", "-").replace(/[$,+]/g, "")) * 100), 0);
     expect(cents, "the rounded parts add to the rounded total").toBe(Math.round(want.meta.totalCost * 100));
     await context.close();
   });

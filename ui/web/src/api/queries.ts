@@ -37,6 +37,14 @@ export const exploreQuery = (source: "allocation" | "assets", query: AllocationP
     placeholderData: keepPreviousData,
   });
 
+export const sourcesQuery = (window: string, filter: string) =>
+  queryOptions({
+    queryKey: ["sources", window, filter],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET("/api/v1/sources", { params: { query: { window, ...(filter ? { filter } : {}) } }, signal })),
+    refetchInterval: false,
+  });
+
 export const completionQuery = (source: "allocation" | "assets", window: string, field: string, search: string) =>
   queryOptions({
     queryKey: ["complete", source, window, field, search],

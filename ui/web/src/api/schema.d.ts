@@ -303,6 +303,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/sources": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The objects of the bucket that allocations rest on
+     * @description Every allocation object with hours of the window, in the version that was loaded: what the numbers of the same window are made of.
+     */
+    get: operations["get-api-v1-sources"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/assets": {
     parameters: {
       query?: never;
@@ -1807,6 +1827,16 @@ export interface components {
       /** @description What was asked and not done as asked; parts joined by '; '. */
       warning?: string;
     };
+    EnvelopeSources: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Sources"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
     EnvelopeSummaryData: {
       /** Format: int64 */
       code: number;
@@ -1868,12 +1898,21 @@ export interface components {
       before?: number;
       /** @description without idle that was shared with the row */
       cpu: number;
-      /** Format: double */
+      /**
+       * Format: double
+       * @description of workloads max(request, usage), taken per step; of assets what they have
+       */
       cpuCoreHours: number | null;
+      /** Format: double */
+      cpuRequestedCoreHours: number | null;
+      /** Format: double */
+      cpuUsedCoreHours: number | null;
       /** @description of assets: part of total that rests on default rates */
       defaultCost: number;
       /** @description units of currency, exact, at most nine decimals */
       gpu: number;
+      /** Format: double */
+      gpuHours: number | null;
       /**
        * Format: double
        * @description run hours
@@ -1898,10 +1937,16 @@ export interface components {
       price?: number;
       /** @description units of currency, exact, at most nine decimals */
       pv: number;
+      /** Format: double */
+      pvByteHours: number | null;
       /** @description units of currency, exact, at most nine decimals */
       ram: number;
       /** Format: double */
       ramByteHours: number | null;
+      /** Format: double */
+      ramRequestedByteHours: number | null;
+      /** Format: double */
+      ramUsedByteHours: number | null;
       /** @description cost per set; only of the largest rows */
       series?: number[] | null;
       /** @description shared cost that the row was given */
@@ -2139,6 +2184,38 @@ export interface components {
       name: string;
       /** @description units of currency, exact, at most nine decimals */
       totalCost: number;
+    };
+    SourceObject: {
+      /** Format: int64 */
+      bytes: number;
+      cluster: string;
+      /**
+       * Format: int64
+       * @description of the agent's push; grows
+       */
+      generation: number;
+      /** @description below the bucket's prefix */
+      key: string;
+      /**
+       * Format: date-time
+       * @description when the server read it
+       */
+      loadedAt: string | null;
+      /**
+       * Format: int64
+       * @description of the whole object
+       */
+      rows: number;
+      /** @description its ETag */
+      version: string;
+    };
+    Sources: {
+      /** Format: int64 */
+      bytes: number;
+      /** @description by key */
+      objects: components["schemas"]["SourceObject"][];
+      /** Format: int64 */
+      rows: number;
     };
     SummaryAllocation: {
       /** Format: double */
@@ -3446,6 +3523,40 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["EnvelopeOverview"];
+        };
+      };
+      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-api-v1-sources": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Filter v2; its conditions on clusters alone select objects. */
+        filter?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSources"];
         };
       };
       /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */

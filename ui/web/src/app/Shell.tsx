@@ -1,11 +1,13 @@
 import type { ReactNode } from "react";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { apiBase } from "../api/client";
-import { Select } from "../components/ui";
+import { Button, Select } from "../components/ui";
 import type { Theme } from "../lib/theme";
 import { applyTheme, storedTheme, storeTheme } from "../lib/theme";
 import css from "./Shell.module.css";
+
+const Palette = lazy(() => import("../features/palette/Palette").then((m) => ({ default: m.Palette })));
 
 const places = [
   { path: "/", label: "Home" },
@@ -19,6 +21,16 @@ export function Shell({ children }: { children: ReactNode }) {
   const [location] = useLocation();
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const main = useRef<HTMLElement>(null);
+  const [finding, setFinding] = useState(false);
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent) => {
+      if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
+      e.preventDefault();
+      setFinding(true);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
   const place = places.find((p) => isAt(location, p.path));
   useEffect(() => {
     document.title = place ? `${place.label} · fleetcost` : "fleetcost";
@@ -52,6 +64,9 @@ export function Shell({ children }: { children: ReactNode }) {
             ))}
           </nav>
           <div className={css.tools}>
+            <Button onClick={() => setFinding(true)} aria-keyshortcuts="Control+K Meta+K">
+              Find <kbd className={css.key}>Ctrl K</kbd>
+            </Button>
             <span className={css.zone}>All times are UTC</span>
             <Select
               label="Theme"
@@ -73,6 +88,11 @@ export function Shell({ children }: { children: ReactNode }) {
       <main className={css.main} id="main" ref={main} tabIndex={-1}>
         {children}
       </main>
+      {finding && (
+        <Suspense>
+          <Palette onClose={() => setFinding(false)} />
+        </Suspense>
+      )}
       <footer className={css.foot}>
         <a href={`${apiBase()}/openapi.json`}>API description</a>
         <span>Costs are exact; a gap is shown as a gap and never filled in.</span>

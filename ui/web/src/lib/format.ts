@@ -63,19 +63,12 @@ export function relative(before: number, after: number): string {
 }
 
 /**
- * Rounds parts to the cent so that they add to the rounded total: largest
- * remainder, as the server splits money.
+ * What rounded parts lack to the rounded total, in cents' worth: shown as a row
+ * of its own, so that a part reads the same on every page.
  */
-export function roundToTotal(parts: readonly number[], total: number): number[] {
-  const cents = parts.map((p) => Math.floor(p * 100 + 1e-6));
-  let left = Math.round(total * 100) - cents.reduce((a, b) => a + b, 0);
-  const order = parts.map((p, i) => ({ i, rest: p * 100 - (cents[i] ?? 0) })).sort((a, b) => b.rest - a.rest || a.i - b.i);
-  for (const { i } of order) {
-    if (left <= 0) break;
-    cents[i] = (cents[i] ?? 0) + 1;
-    left -= 1;
-  }
-  return cents.map((c) => c / 100);
+export function rounding(parts: readonly number[], total: number): number {
+  const cents = (v: number) => Math.round(v * 100);
+  return (cents(total) - parts.reduce((s, p) => s + cents(p), 0)) / 100;
 }
 
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });

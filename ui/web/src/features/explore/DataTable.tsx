@@ -11,13 +11,15 @@ interface Props {
   onSort: (sort: string) => void;
   /** Opens a row further in; null: it has nothing inside. */
   onOpen: (row: Row) => (() => void) | null;
+  /** Says why a row costs what it costs; null: all rows. */
+  onExplain: (row: Row | null) => void;
 }
 
 const rowHeight = 34;
 const arrows = { ascending: " ↑", descending: " ↓", none: "" };
 
 /** Rows in a real table; only those in sight are in the page. Totals stay. */
-export function DataTable({ label, rows, columns, sort, onSort, onOpen }: Props) {
+export function DataTable({ label, rows, columns, sort, onSort, onOpen, onExplain }: Props) {
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -75,7 +77,13 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen }: Props)
                 </th>
                 {others.map((c) => (
                   <td key={c.id} className={c.number ? css.n : undefined} title={c.number ? String(c.number(row)) : undefined}>
-                    {c.text(row)}
+                    {c.id === "total" ? (
+                      <button type="button" className={css.sort} aria-label={`Explain ${c.text(row)}`} onClick={() => onExplain(row)}>
+                        {c.text(row)}
+                      </button>
+                    ) : (
+                      c.text(row)
+                    )}
                   </td>
                 ))}
               </tr>
@@ -92,7 +100,18 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen }: Props)
             <th scope="row">Total</th>
             {others.map((c, i) => (
               <td key={c.id} className={c.number ? css.n : undefined}>
-                {totals[i + 1]}
+                {c.id === "total" ? (
+                  <button
+                    type="button"
+                    className={css.sort}
+                    aria-label={`Explain the total, ${totals[i + 1] ?? ""}`}
+                    onClick={() => onExplain(null)}
+                  >
+                    {totals[i + 1]}
+                  </button>
+                ) : (
+                  totals[i + 1]
+                )}
               </td>
             ))}
           </tr>

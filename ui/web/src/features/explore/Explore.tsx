@@ -9,6 +9,8 @@ import { completeness, count, money, relative, signed, span } from "../../lib/fo
 import { part } from "../../lib/names";
 import { useUrlState } from "../../lib/urlState";
 import { windowOfSpan } from "../../lib/window";
+import { Explain } from "./Explain";
+import { totalRow } from "./formula";
 import { FilterBar, GroupBy } from "./Controls";
 import { DataTable } from "./DataTable";
 import css from "./Explore.module.css";
@@ -47,6 +49,7 @@ export function Explore() {
     [explore, columns, state.sort, state.metric],
   );
 
+  const explained = state.explain === "*" ? totalRow(rows) : rows.find((r) => r.name === state.explain);
   const open = (row: Row): (() => void) | null => {
     const last = state.group.at(-1);
     if (last === undefined || row.kind === "idle" || row.kind === "overhead" || row.kind === "shared") return null;
@@ -184,8 +187,10 @@ export function Explore() {
               sort={state.sort || "-total"}
               onSort={(sort) => set({ sort })}
               onOpen={open}
+              onExplain={(row) => set({ explain: row ? row.name : "*" })}
             />
           </Card>
+          {explained && <Explain key={state.explain} row={explained} state={state} meta={meta} onClose={() => set({ explain: "" })} />}
           <p className="sr-only" role="status">
             {count(meta.rowCount)} rows, {money(meta.totalCost, currency)}
           </p>

@@ -56,7 +56,7 @@ export function Picture({ explore, rows, metric, hours, currency, kind, onPick }
   const series = useMemo(() => seriesOf(explore), [explore]);
   if (metric === "wasted" || metric === "efficiency" || metric === "hours")
     return <Ranked rows={rows} metric={metric} hours={hours} currency={currency} />;
-  const hourly = sets.some(
+  const hourly = sets.every(
     (s) => s.window.start && s.window.end && Date.parse(s.window.end) - Date.parse(s.window.start) < 86_400_000 * 0.9,
   );
   const buckets = sets.map((s) => {

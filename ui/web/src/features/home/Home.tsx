@@ -29,7 +29,7 @@ export function Home() {
   else if (overview.data && meta)
     body = (
       <div className={css.grid}>
-        <Total overview={overview.data.data} meta={meta} fleet={fleet.data?.data} stale={stale} />
+        <Total overview={overview.data.data} meta={meta} fleet={fleet.data?.data} stale={stale} window={state.window} />
         <Trend overview={overview.data.data} currency={meta.currency} stale={stale} view={state.trend} onView={(trend) => set({ trend })} />
         <div className={css.wide}>
           {fleet.error ? (

@@ -2,7 +2,7 @@ import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import type { Pattern } from "../../components/ui";
 import { Badge, Card, numClass, Swatch, tableClass } from "../../components/ui";
-import { completeness, count, money, percent, relative, roundToTotal, span } from "../../lib/format";
+import { completeness, count, money, percent, relative, rounding, signed, span } from "../../lib/format";
 import { bands } from "./bands";
 import css from "./Home.module.css";
 
@@ -11,13 +11,14 @@ interface Props {
   meta: Schemas["Meta"];
   fleet: Schemas["FleetStatus"] | undefined;
   stale: boolean;
+  window: string;
 }
 
 /** One number for the fleet, what it is made of, and how much to trust it. */
-export function Total({ overview, meta, fleet, stale }: Props) {
+export function Total({ overview, meta, fleet, stale, window }: Props) {
   const { parts, changes } = overview;
   const total = parts.total;
-  const shown = roundToTotal(
+  const rest = rounding(
     bands.map((b) => parts[b.key]),
     total,
   );
@@ -32,6 +33,12 @@ export function Total({ overview, meta, fleet, stale }: Props) {
     <Card title="Total" note={`${meta.currency}, ${span(meta.window)} UTC`} busy={stale}>
       <p className={css.total} data-testid="total">
         {money(total, meta.currency)}
+      </p>
+      <p className={css.small}>
+        <Link href={`/explore?window=${window}&explain=*`}>Explain</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=team&idle=share`}>by team</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=cluster`}>by cluster</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=namespace`}>by namespace</Link>
       </p>
       <div className={css.badges}>
         <Link href="/fleet">
@@ -86,7 +93,7 @@ export function Total({ overview, meta, fleet, stale }: Props) {
           </tr>
         </thead>
         <tbody>
-          {bands.map((b, i) => (
+          {bands.map((b) => (
             <tr key={b.key}>
               <th scope="row">
                 <span className={css.name} title={b.meaning}>
@@ -95,10 +102,17 @@ export function Total({ overview, meta, fleet, stale }: Props) {
                 </span>
                 <div className={css.small}>{b.meaning}</div>
               </th>
-              <td className={numClass}>{money(shown[i] ?? 0, meta.currency)}</td>
+              <td className={numClass}>{money(parts[b.key], meta.currency)}</td>
               <td className={numClass}>{total > 0 ? percent(parts[b.key] / total) : "–"}</td>
             </tr>
           ))}
+          {rest !== 0 && (
+            <tr>
+              <th scope="row">Rounding</th>
+              <td className={numClass}>{signed(rest, meta.currency)}</td>
+              <td />
+            </tr>
+          )}
         </tbody>
         <tfoot>
           <tr>
