@@ -10,7 +10,7 @@ import (
 )
 
 // errWebPage is an answer that no store gives.
-var errWebPage = errors.New("the endpoint answers with a web page, so it is not the store's S3 API: correct config.endpoint; a console or a proxy's login page perhaps")
+var errWebPage = errors.New("the endpoint answers with a web page, so it is not the store's API: correct config.endpoint; a console or a proxy's login page perhaps")
 
 // checkPage refuses a success that is a web page: the XML decoder would take
 // the page for a listing without objects, and a write into a console's port for

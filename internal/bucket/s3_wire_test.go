@@ -492,3 +492,22 @@ func wantHeaders(t *testing.T, what string, got http.Header, want map[string]str
 		}
 	}
 }
+
+// TestS3WebPage: a page is no answer of a store; an empty body that is called
+// one is (some stores send such).
+func TestS3WebPage(t *testing.T) {
+	body := ""
+	v := newWire(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		ok(w, body)
+	})
+	b, _ := v.open(t, "  max_retries: 1\n")
+	if _, err := put(t.Context(), b, "k", "x", bucket.Condition{}); err != nil {
+		t.Errorf("an empty body: %v", err)
+	}
+	body = "\n<HTML><body>Console</body></HTML>"
+	_, err := put(t.Context(), b, "k", "x", bucket.Condition{})
+	wantError(t, "put", err, bucket.ErrUnavailable)
+	explained(t, "s3-wrong-port", err)
+	explained(t, "s3-wrong-port", b.List(t.Context(), "", "", func(bucket.Object) error { return nil }))
+}

@@ -169,7 +169,7 @@ func azureRows() []row {
 			Cause: "Keys of a storage account are base64; the value is cut off, quoted wrongly, or a placeholder.",
 			Fix:   "Copy the key again, without line end.",
 			Basis: Proven, ProvenBy: "bucket.TestAzure",
-			Match:    []pattern{{text: "decode account key"}, {text: "storage_account_key: is not base64"}, {text: "illegal base64 data&azure"}},
+			Match:    []pattern{{text: "decode account key"}, {text: "not base64: copy the account's key whole"}, {text: "illegal base64 data&azure"}},
 			Examples: []string{`open azure container costs: decode account key: illegal base64 data at input byte 4`},
 		},
 		{

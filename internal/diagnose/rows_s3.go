@@ -82,7 +82,7 @@ func s3BucketRows() []row {
 				{text: "expected element type <listbucketresult> but have <html>"},
 				{code: "MethodNotAllowed", service: "s3"},
 			},
-			Examples: []string{`s3:ListBucket on fleet-costs/: S3 API Requests must be made to API port.`, `s3:ListBucket on fleet-costs/: expected element type <ListBucketResult> but have <html>`, `s3:PutObject on fleet-costs/v1/x: store unavailable: Put "https://minio.example.com:9001/fleet-costs/v1/x": the endpoint answers with a web page, so it is not the store's S3 API: correct config.endpoint`},
+			Examples: []string{`s3:ListBucket on fleet-costs/: S3 API Requests must be made to API port.`, `s3:ListBucket on fleet-costs/: expected element type <ListBucketResult> but have <html>`, `s3:PutObject on fleet-costs/v1/x: store unavailable: Put "https://minio.example.com:9001/fleet-costs/v1/x": the endpoint answers with a web page, so it is not the store's API: correct config.endpoint`},
 		},
 		{
 			ID:       "s3-acl-not-supported",

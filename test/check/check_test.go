@@ -291,22 +291,23 @@ func TestMinIO(t *testing.T) {
 		name, config string
 		exit         int
 		unhealthy    string
+		id           string // of what the failed check is explained as
 	}{
-		{"CA", trusted, 0, "identity skip"},
-		{"self-signed", m.ConfigYAML(name), 1, "TLS fail, clock skew skip, identity skip, list skip, put skip, get skip, conditional put skip, multipart put skip, delete skip"},
-		{"SSE-S3", trusted + "  sse_config:\n    type: SSE-S3\n", 0, "identity skip"},
-		{"SSE-KMS", trusted + "  sse_config:\n    type: SSE-KMS\n    kms_key_id: " + servers.KMSKey + "\n", 0, "identity skip"},
-		{"no such key", trusted + "  sse_config:\n    type: SSE-KMS\n    kms_key_id: another\n", 1, "identity skip, put fail, get skip, conditional put skip, multipart put skip, delete skip"},
-		{"SigV2", trusted + "  signature_version2: true\n", 0, "identity skip"},
-		{"path", trusted + "  bucket_lookup_type: path\n", 0, "identity skip"},
+		{"CA", trusted, 0, "identity skip", ""},
+		{"self-signed", m.ConfigYAML(name), 1, "TLS fail, clock skew skip, identity skip, list skip, put skip, get skip, conditional put skip, multipart put skip, delete skip", "tls-unknown-authority"},
+		{"SSE-S3", trusted + "  sse_config:\n    type: SSE-S3\n", 0, "identity skip", ""},
+		{"SSE-KMS", trusted + "  sse_config:\n    type: SSE-KMS\n    kms_key_id: " + servers.KMSKey + "\n", 0, "identity skip", ""},
+		{"no such key", trusted + "  sse_config:\n    type: SSE-KMS\n    kms_key_id: another\n", 1, "identity skip, put fail, get skip, conditional put skip, multipart put skip, delete skip", "kms-not-found"},
+		{"SigV2", trusted + "  signature_version2: true\n", 0, "identity skip", ""},
+		{"path", trusted + "  bucket_lookup_type: path\n", 0, "identity skip", ""},
 	} {
 		r := s.run(server(c.config), map[string]string{})
 		if r.ExitCode() != c.exit || unhealthy(r) != c.unhealthy {
 			t.Errorf("%s: %d, %s\n%+v", c.name, r.ExitCode(), unhealthy(r), r.Checks)
 		}
 		for _, check := range r.Checks {
-			if check.Result == storagecheck.Fail && check.Fix == "" {
-				t.Errorf("%s: no fix: %+v", c.name, check)
+			if check.Result == storagecheck.Fail && (check.Fix == "" || check.ID != c.id) {
+				t.Errorf("%s: no fix, or not %s: %+v", c.name, c.id, check)
 			}
 		}
 	}
