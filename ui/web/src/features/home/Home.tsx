@@ -41,7 +41,7 @@ export function Home() {
               retry={() => void fleet.refetch()}
             />
           ) : (
-            <FleetStrip fleet={fleet.data?.data} overview={overview.data.data} currency={meta.currency} />
+            <FleetStrip fleet={fleet.data.data} overview={overview.data.data} currency={meta.currency} />
           )}
         </div>
         <div className={css.wide}>
