@@ -209,41 +209,44 @@ function Bars({
   base: number;
 }) {
   const gap = step > 8 ? Math.min(step * 0.16, 10) : step > 3 ? 1 : 0;
-  return buckets.map((b, i) => {
-    let sum = 0;
-    const left = x(i) + gap / 2;
-    const w = Math.max(step - gap, 0.5);
-    return (
-      <g key={b.title}>
-        {series.map((s) => {
-          const v = s.values[i] ?? 0;
-          if (v <= 0) return null;
-          const bottom = y(sum);
-          sum += v;
-          const topY = y(sum);
-          return (
-            <g key={s.name}>
-              <rect className={s.fill} strokeWidth="0" x={left} y={topY} width={w} height={Math.max(bottom - topY, 0)} />
-              {s.pattern !== "plain" && (
-                <rect fill={`url(#${id}-${s.pattern})`} x={left} y={topY} width={w} height={Math.max(bottom - topY, 0)} />
-              )}
-            </g>
-          );
-        })}
-        {b.partial && (totals[i] ?? 0) > 0 && (
-          <>
-            <rect fill={`url(#${id}-gap)`} x={left} y={y(totals[i] ?? 0)} width={w} height={base - y(totals[i] ?? 0)} />
-            {step > 6 && <rect className={css.partial} x={left} y={y(totals[i] ?? 0)} width={w} height={base - y(totals[i] ?? 0)} />}
-          </>
-        )}
-        {b.partial && (totals[i] ?? 0) <= 0 && step > 10 && (
-          <text className={css.missing} x={left + w / 2} y={base - 4} textAnchor="middle">
-            –
-          </text>
-        )}
-      </g>
-    );
-  });
+  const w = Math.max(step - gap, 0.5).toFixed(2);
+  const box = (i: number, from: number, to: number) => `M${(x(i) + gap / 2).toFixed(2)} ${to.toFixed(2)}h${w}V${from.toFixed(2)}h-${w}Z`;
+  // One shape for each series and pattern: a month of days is a dozen nodes.
+  const reached = buckets.map(() => 0);
+  const shapes = series.map((s) =>
+    s.values
+      .map((v, i) => {
+        const from = reached[i] ?? 0;
+        if (v <= 0) return "";
+        reached[i] = from + v;
+        return box(i, y(from), y(from + v));
+      })
+      .join(""),
+  );
+  const total = (i: number) => totals[i] ?? 0;
+  const partial = buckets.map((b, i) => (b.partial && total(i) > 0 ? box(i, base, y(total(i))) : "")).join("");
+  return (
+    <>
+      {series.map((s, k) => (
+        <g key={s.name}>
+          <path className={s.fill} strokeWidth="0" d={shapes[k]} />
+          {s.pattern !== "plain" && <path fill={`url(#${id}-${s.pattern})`} d={shapes[k]} />}
+        </g>
+      ))}
+      {partial && <path fill={`url(#${id}-gap)`} d={partial} />}
+      {partial && step > 6 && <path className={css.partial} d={partial} />}
+      {buckets.map(
+        (b, i) =>
+          b.partial &&
+          total(i) <= 0 &&
+          step > 10 && (
+            <text key={b.title} className={css.missing} x={x(i) + step / 2} y={base - 4} textAnchor="middle">
+              –
+            </text>
+          ),
+      )}
+    </>
+  );
 }
 
 function Patterns({ id }: { id: string }) {

@@ -1,12 +1,12 @@
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { StateMark, stateText, worstFirst } from "../../components/clusterState";
-import { buttonClass, Card, Skeleton } from "../../components/ui";
+import { buttonClass, Card } from "../../components/ui";
 import { completeness, money } from "../../lib/format";
 import css from "./Home.module.css";
 
 interface Props {
-  fleet: Schemas["FleetStatus"] | undefined;
+  fleet: Schemas["FleetStatus"];
   overview: Schemas["Overview"];
   currency: string;
 }
@@ -15,7 +15,6 @@ const most = 60;
 
 /** Every cluster in a tile, those that need somebody first. */
 export function FleetStrip({ fleet, overview, currency }: Props) {
-  if (!fleet) return <Skeleton height="10rem" />;
   const cost = new Map(overview.clusters.map((c) => [c.cluster, c.cost]));
   const clusters = worstFirst(fleet.clusters ?? [], (c) => cost.get(c.id) ?? 0);
   const states = new Map<string, number>();

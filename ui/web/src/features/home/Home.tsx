@@ -26,7 +26,8 @@ export function Home() {
 
   let body;
   if (fleet.data && clusters.length === 0) body = <FirstRun fleet={fleet.data.data} />;
-  else if (overview.data && meta)
+  // Both first: what came later would push the rest down.
+  else if (overview.data && meta && !fleet.isPending)
     body = (
       <div className={css.grid}>
         <Total overview={overview.data.data} meta={meta} fleet={fleet.data?.data} stale={stale} window={state.window} />
@@ -40,7 +41,7 @@ export function Home() {
               retry={() => void fleet.refetch()}
             />
           ) : (
-            <FleetStrip fleet={fleet.data?.data} overview={overview.data.data} currency={meta.currency} />
+            <FleetStrip fleet={fleet.data.data} overview={overview.data.data} currency={meta.currency} />
           )}
         </div>
         <div className={css.wide}>
@@ -58,7 +59,7 @@ export function Home() {
         </div>
       </div>
     );
-  else if (overview.error)
+  else if (overview.error && !overview.data)
     body = (
       <Failure
         what="The costs could not be read."
