@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -81,8 +82,11 @@ func TestFleetOverS3(t *testing.T) {
 	}
 	cli := exec.Command(program(t, "fleetcost"), "allocation", "--server", srv.url, "--window",
 		all.Start.Start().Format(time.RFC3339)+","+all.End.Start().Format(time.RFC3339), "--aggregate", "namespace", "--idle", "-o", "json")
-	out, err := cli.CombinedOutput()
-	if err != nil {
+	out, err := cli.Output()
+	// Each cluster has a gap of seven minutes in one hour: the answer is partial,
+	// and the CLI says so beside its JSON and by its exit code.
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(exit.Stderr), "2 of them covered in part") {
 		t.Fatalf("CLI: %v\n%s", err, out)
 	}
 	if !json.Valid(bytes.TrimSpace(out)) {

@@ -74,7 +74,7 @@ func minioRows(t *testing.T, m *matrix, minio *servers.MinIO, issuer *servers.Is
 		yaml := seedYAML(seedKeys, name, minio.Endpoint(), c.AccessKey, c.SecretKey) + "  session_token: \"" + c.SessionToken + "\"\n"
 		b := open(t, yaml, nil)
 		works(t, b)
-		if strings.Contains(b.log.String(), c.SessionToken) || !strings.Contains(b.log.String(), "request to S3") {
+		if strings.Contains(b.log.String(), c.SessionToken) || !strings.Contains(b.log.String(), "request to the store") {
 			t.Errorf("with trace.enable the log holds the session token, or no request:\n%s", b.log)
 		}
 		return "works; not in the trace"
