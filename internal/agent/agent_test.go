@@ -69,7 +69,7 @@ func TestReportCountsDefaultPrices(t *testing.T) {
 	h := cost.HourOf(now)
 	r.priced(h-30, []cost.Asset{{PriceSource: "default", Cost: 1000}}) // replaced by newer hours below
 	r.priced(h, []cost.Asset{{PriceSource: "default", Cost: 25}, {PriceSource: "csv", CPUCost: 75}})
-	r.failed(errTest("source away"))
+	r.failed(roundFailed, errTest("source away"))
 	var s costfile.Status
 	r.fill(&s)
 	if s.Prices.DefaultShare != 0.25 {
@@ -78,7 +78,7 @@ func TestReportCountsDefaultPrices(t *testing.T) {
 	if len(s.Problems) != 1 || s.Problems[0].Message != "source away" || s.Problems[0].Fix == "" {
 		t.Errorf("problems %+v", s.Problems)
 	}
-	r.succeeded()
+	r.succeeded(roundFailed)
 	s = costfile.Status{}
 	r.fill(&s)
 	if len(s.Problems) != 0 {

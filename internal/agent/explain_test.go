@@ -28,7 +28,7 @@ func TestExplainedProblem(t *testing.T) {
 		Action: "s3:PutObject", Bucket: "fleet-costs", Key: "team/v1/x", Kind: bucket.ErrDenied, Code: "AccessDenied", Status: 403,
 		Err: errors.New("AccessDenied: secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
 	})
-	r.failed(denied)
+	r.failed(roundFailed, denied)
 	var s costfile.Status
 	r.fill(&s)
 	if len(s.Problems) != 1 {
@@ -52,7 +52,7 @@ func TestExplainedProblem(t *testing.T) {
 		t.Errorf("a secret is shown: %s %s", p.Message, &log)
 	}
 
-	r.failed(errors.New(`Post "http://prometheus:9090/api/v1/query": dial tcp 10.0.0.1:9090: connect: connection refused`))
+	r.failed(roundFailed, errors.New(`Post "http://prometheus:9090/api/v1/query": dial tcp 10.0.0.1:9090: connect: connection refused`))
 	s = costfile.Status{}
 	r.fill(&s)
 	if p := s.Problems[0]; p.ID != "" || p.Cause != "" || p.Fix == "" {

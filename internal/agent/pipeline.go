@@ -272,23 +272,28 @@ func (p *Pipeline) Push(ctx context.Context) error {
 // was away.
 const backfillEvery = time.Hour
 
+// inspectEvery is how often Follow asks the source again what it lacks.
+const inspectEvery = time.Hour
+
 // Follow keeps the bucket up to date until ctx ends. It ticks soon after start,
 // then every PushInterval at an offset made of the cluster id, so that a fleet
 // does not push in step; in between it fills what is missing. Failures are
 // reported and tried again; nothing durable is lost.
 func (p *Pipeline) Follow(ctx context.Context) error {
 	due := p.Now()
+	inspected := due // by whoever made the pipeline
 	for {
-		if err := p.try(ctx, p.Tick); errors.Is(err, push.ErrNotOwner) {
+		if err := p.try(ctx, roundFailed, p.Tick); errors.Is(err, push.ErrNotOwner) {
 			return err // somebody took the id over; writing on would be wrong
 		}
 		if !p.Now().Before(due) {
-			if p.try(ctx, p.fillGaps) == nil {
+			if p.try(ctx, backfillFailed, p.fillGaps) == nil {
 				due = p.Now().Add(backfillEvery)
 			}
-			if p.Inspect != nil {
-				_ = p.try(ctx, p.Inspect) // reported
-			}
+		}
+		if p.Inspect != nil && p.Now().Sub(inspected) >= inspectEvery {
+			inspected = p.Now()
+			_ = p.try(ctx, inspectionFailed, p.Inspect) // reported
 		}
 		t := time.NewTimer(p.untilNext())
 		select {
@@ -300,14 +305,15 @@ func (p *Pipeline) Follow(ctx context.Context) error {
 	}
 }
 
-// try does one piece of work and keeps its outcome in the report.
-func (p *Pipeline) try(ctx context.Context, work func(context.Context) error) error {
+// try does one piece of work and keeps its outcome in the report, under a code
+// of its own: that one kind of work succeeds says nothing of another's failure.
+func (p *Pipeline) try(ctx context.Context, code string, work func(context.Context) error) error {
 	err := work(ctx)
 	switch {
 	case err == nil:
-		p.Report.succeeded()
+		p.Report.succeeded(code)
 	case ctx.Err() == nil:
-		p.Report.failed(err)
+		p.Report.failed(code, err)
 		p.Logger.Error("round failed; what is in the spool stays and is tried again", p.Report.explain.attrs(err)...)
 	}
 	return err
@@ -321,7 +327,7 @@ func (p *Pipeline) fillGaps(ctx context.Context) error {
 		filled = true
 		if p.Now().Sub(last) >= p.Schedule.PushInterval {
 			last = p.Now()
-			_ = p.try(ctx, p.Tick) // reported; the backfill goes on
+			_ = p.try(ctx, roundFailed, p.Tick) // reported; the backfill goes on
 		}
 		return ctx.Err()
 	})

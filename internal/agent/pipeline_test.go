@@ -147,6 +147,54 @@ func TestOnceWithAnEmptySource(t *testing.T) {
 	}
 }
 
+// The source is inspected while the agent follows, not at its start, where it
+// just was; and a source that can be inspected does not clear the problem of a
+// round that failed.
+func TestInspectionClearsNoProblem(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 10, 0, 0, time.UTC)
+	p := newPipeline(t, &scripted{has: func(cost.Hour) int32 { return 3600 }, open: 600}, &now)
+	p.Schedule.Backfill, p.Schedule.PushInterval = 0, time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	rounds, inspected := 0, 0
+	p.Source = &rounder{Source: p.Source, fn: func() error {
+		switch rounds++; rounds {
+		case 2:
+			now = now.Add(inspectEvery)
+			return errTest("the source broke off")
+		}
+		return nil
+	}}
+	p.Inspect = func(context.Context) error {
+		inspected++
+		cancel()
+		return nil
+	}
+	if err := p.Follow(ctx); ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	if rounds != 2 || inspected != 1 {
+		t.Errorf("inspected %d times in %d rounds, want once, after the second", inspected, rounds)
+	}
+	var s costfile.Status
+	p.Report.fill(&s)
+	if len(s.Problems) != 1 || s.Problems[0].Code != roundFailed {
+		t.Errorf("the round's failure is not reported: %+v", s.Problems)
+	}
+}
+
+// rounder calls fn once a round, when the open hour is collected.
+type rounder struct {
+	collect.Source
+	fn func() error
+}
+
+func (r *rounder) Open(ctx context.Context, h cost.Hour, until time.Time) (cost.HourUsage, error) {
+	if err := r.fn(); err != nil {
+		return cost.HourUsage{}, err
+	}
+	return r.Source.Open(ctx, h, until)
+}
+
 // What the source lacks is asked anew now and then: what was put right is no
 // longer reported, and doubts about the source reach status.json.
 func TestInspectingAgain(t *testing.T) {

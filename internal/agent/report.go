@@ -88,23 +88,25 @@ func (r *Report) SetProblem(p costfile.Problem) {
 
 // Codes of the problems that the agent itself reports.
 const (
-	roundFailed    = "round-failed"
-	storageRefused = "storage-config-refused"
+	roundFailed      = "round-failed"
+	backfillFailed   = "backfill-failed"
+	inspectionFailed = "inspection-failed"
+	storageRefused   = "storage-config-refused"
 )
 
-func (r *Report) failed(err error) {
+func (r *Report) failed(code string, err error) {
 	p := costfile.Problem{
-		Code: roundFailed, Message: err.Error(),
+		Code: code, Message: err.Error(),
 		Fix: "see the agent's log; what is in its spool is kept and tried again at the next push",
 	}
 	r.explain.problem(err, &p)
 	r.SetProblem(p)
 }
 
-func (r *Report) succeeded() {
+func (r *Report) succeeded(code string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.problems, roundFailed)
+	delete(r.problems, code)
 	r.source.LastRead = r.Now().UTC()
 }
 

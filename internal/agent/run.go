@@ -67,7 +67,7 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 			if Final(err) || ctx.Err() != nil {
 				return err
 			}
-			p.Report.failed(err)
+			p.Report.failed(roundFailed, err)
 			logger.Error("the bucket is away; collecting into the spool until it is back", p.Report.explain.attrs(err)...)
 		}
 		state.Store(ready)
