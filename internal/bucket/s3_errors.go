@@ -70,6 +70,9 @@ func (s *s3Bucket) sendsACL() bool {
 // kmsKeyNotFound is MinIO's code for a missing key of encryption.
 const kmsKeyNotFound = "kms:KeyNotFound"
 
+// plainToTLS is said of a store that seems to want TLS.
+const plainToTLS = "insecure: true speaks plain HTTP, perhaps to a TLS port"
+
 // classify maps the store's answer to a sentinel and an explanation.
 func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 	explain := func(format string, args ...any) error {
@@ -84,6 +87,12 @@ func (s *s3Bucket) classify(r minio.ErrorResponse) (kind, err error) {
 			return errors.New(text)
 		}
 		return fmt.Errorf(format+": %s", append(args, text)...)
+	}
+	if text := strings.ToLower(r.Message); r.StatusCode == http.StatusBadRequest &&
+		(strings.Contains(text, "http request to an https server") || strings.Contains(text, "plain http request was sent to https port")) {
+		// Go's servers and nginx say so in plain text; whether that text or the
+		// broken connection arrives first is a race.
+		return ErrUnavailable, explain(plainToTLS)
 	}
 	switch r.Code {
 	case minio.NoSuchKey:
@@ -171,7 +180,7 @@ func explainNetwork(err error, cfg S3Config) error {
 	case errors.As(err, &dns):
 		return fmt.Errorf("the host %s cannot be resolved: check config.endpoint and config.bucket_lookup_type: %w", dns.Name, err)
 	case cfg.Insecure && (strings.Contains(text, "connection reset") || strings.Contains(text, "malformed HTTP response")):
-		return fmt.Errorf("insecure: true speaks plain HTTP, perhaps to a TLS port: %w", err)
+		return fmt.Errorf(plainToTLS+": %w", err)
 	default:
 		return err
 	}

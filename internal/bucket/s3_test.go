@@ -3,7 +3,9 @@ package bucket_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -68,6 +70,29 @@ func TestS3(t *testing.T) {
 	t.Run("prefix, single put, v1 listing", func(t *testing.T) {
 		buckettest.AcceptanceTest(t, open("  list_objects_version: v1\n  disable_multipart: true\n  send_content_md5: false\nprefix: team/costs\n"))
 	})
+}
+
+// TestS3PlainToTLS: a TLS port may answer plain HTTP with a text of status 400
+// before the connection breaks. Which of the two a client sees is a race.
+func TestS3PlainToTLS(t *testing.T) {
+	for name, text := range map[string]string{
+		"Go":    "Client sent an HTTP request to an HTTPS server.\n",
+		"nginx": "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, text)
+			}))
+			defer server.Close()
+			b := openYAML(t, fmt.Sprintf("type: S3\nconfig:\n  bucket: fleet\n  endpoint: %q\n  region: us-east-1\n  access_key: a\n  secret_key: b\n  insecure: true\n  max_retries: 1\n",
+				strings.TrimPrefix(server.URL, "http://")))
+			_, err := b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.Condition{})
+			if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), "insecure: true speaks plain HTTP, perhaps to a TLS port") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
 }
 
 // TestS3Outage: a store that goes away and comes back.
