@@ -11,7 +11,10 @@ import (
 
 // explainer tells cause and fix of failures of the bucket and of logging in to
 // it, with the operator's own names.
-type explainer struct{ names diagnose.Names }
+type explainer struct {
+	names  diagnose.Names
+	caller func() string // ARN of the agent's identity; nil where nobody knows it
+}
 
 func newExplainer(cfg *Config) explainer {
 	at := cfg.Storage.Location()
@@ -24,7 +27,7 @@ func newExplainer(cfg *Config) explainer {
 	if cfg.Getenv != nil {
 		n.RoleARN = cfg.Getenv("AWS_ROLE_ARN")
 	}
-	return explainer{n}
+	return explainer{names: n}
 }
 
 // ErrorAttrs are the log attributes of an error that ended Run: the error
@@ -39,7 +42,11 @@ func (e explainer) explain(err error) (diagnose.Diagnosis, bool) {
 	if !errors.As(err, &op) && !errors.Is(err, bucket.ErrCredentials) {
 		return diagnose.Diagnosis{}, false
 	}
-	return diagnose.ExplainError(err, e.names)
+	names := e.names
+	if e.caller != nil {
+		names.CallerARN = e.caller()
+	}
+	return diagnose.ExplainError(err, names)
 }
 
 // problem fills in what the catalogue says. The message keeps the error itself,

@@ -52,6 +52,14 @@ func TestExplainedProblem(t *testing.T) {
 		t.Errorf("a secret is shown: %s %s", p.Message, &log)
 	}
 
+	r.explain.caller = func() string { return "arn:aws-cn:sts::444455556666:assumed-role/costs-agent/s" }
+	r.failed(roundFailed, denied)
+	s = costfile.Status{}
+	r.fill(&s)
+	if p := s.Problems[0]; !strings.Contains(p.Cause+p.Fix, "costs-agent") {
+		t.Errorf("whose credentials they are is known and not said: %+v", p)
+	}
+
 	r.failed(roundFailed, errors.New(`Post "http://prometheus:9090/api/v1/query": dial tcp 10.0.0.1:9090: connect: connection refused`))
 	s = costfile.Status{}
 	r.fill(&s)

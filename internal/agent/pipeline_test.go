@@ -2,13 +2,18 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/collect"
@@ -226,5 +231,128 @@ func TestInspectingAgain(t *testing.T) {
 	src.check = collect.CheckReport{}
 	if s := look(); len(s.Source.Missing) != 0 || len(s.Problems) != 0 {
 		t.Errorf("what was put right is still reported: %+v", s)
+	}
+}
+
+// away is a source that does not answer while it is set.
+type away struct {
+	collect.Source
+	err error
+}
+
+func (a *away) Check(ctx context.Context) (collect.CheckReport, error) {
+	if a.err != nil {
+		return collect.CheckReport{}, a.err
+	}
+	return a.Source.Check(ctx)
+}
+
+// A restarted agent whose source is away brings what its spool holds to the
+// bucket all the same, and the fleet learns that the source is away.
+func TestSpoolIsPushedWithoutSource(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 10, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	dir := t.TempDir()
+	file := dir + "/federated-store.yaml"
+	if err := os.Mkdir(dir+"/bucket", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, "type: FILESYSTEM\nconfig:\n  directory: %q\n", dir+"/bucket"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := &away{Source: &scripted{open: 600, has: func(cost.Hour) int32 { return 3600 }}}
+	start := func() *unit {
+		t.Helper()
+		fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+		cfg := Flags(fs)
+		if err := fs.Parse([]string{"--cluster-id=c", "--storage-config=" + file, "--prometheus-url=http://127.0.0.1:1", "--spool-dir=" + dir + "/spool", "--backfill=3h"}); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Now, cfg.Getenv = clock, func(string) string { return "" }
+		if _, err := cfg.ReadStorage(); err != nil {
+			t.Fatal(err)
+		}
+		u, err := build(t.Context(), *cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.source = source
+		return u
+	}
+	status := func() (s costfile.Status) {
+		t.Helper()
+		data, err := os.ReadFile(dir + "/bucket/" + costfile.StatusKey("c"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &s); err != nil {
+			t.Fatal(err)
+		}
+		// The bucket's clock is the machine's, not the test's.
+		s.Problems = slices.DeleteFunc(s.Problems, func(p costfile.Problem) bool { return p.Code == "clock-skew" })
+		return s
+	}
+
+	// Before anything was pushed nobody knows whose the spool is.
+	source.err = errors.New("connection refused")
+	first := start()
+	_, err := first.connect(t.Context())
+	if !errors.Is(err, errSource) {
+		t.Fatal(err)
+	}
+	if err := first.pushWithoutSource(t.Context(), err); err != nil || first.pusher != nil {
+		t.Errorf("an unknown cluster pushes: %v", err)
+	}
+	source.err = nil
+	p, err := first.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := once(t.Context(), p, Config{Once: true}); err != nil {
+		t.Fatal(err)
+	}
+	// An hour more is durable in the spool, and the process ends.
+	now = now.Add(time.Hour)
+	closed := cost.HourOf(now) - 1
+	if err := p.compute(t.Context(), cost.Window{Start: closed, End: closed + 1}); err != nil {
+		t.Fatal(err)
+	}
+	first.close()
+	has := func(h cost.Hour) bool {
+		return slices.ContainsFunc(status().Days[h.Day()].Hours, func(x costfile.HourStatus) bool { return x.Hour == h })
+	}
+	if has(closed) {
+		t.Fatal("the hour is in the bucket already: the test proves nothing")
+	}
+
+	source.err = errors.New("connection refused")
+	second := start()
+	defer func() { second.close() }()
+	_, err = second.connect(t.Context())
+	if err := second.pushWithoutSource(t.Context(), err); err != nil {
+		t.Fatal(err)
+	}
+	s := status()
+	if !has(closed) || len(s.Problems) != 1 || s.Problems[0].Code != sourceAway || !strings.Contains(s.Problems[0].Message, "connection refused") {
+		t.Errorf("the spool is not pushed, or the problem not told: %+v", s)
+	}
+	if s.Source.Kind != "prometheus" || s.Source.LastRead.IsZero() {
+		t.Errorf("what was known of the source is gone: %+v", s.Source)
+	}
+
+	source.err = nil
+	p, err = second.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Push(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := status(); len(s.Problems) != 0 {
+		t.Errorf("the source is back and the problem still told: %+v", s.Problems)
+	}
+	second.owner.UID = "another"
+	if _, err := second.connect(t.Context()); err == nil || errors.Is(err, errSource) {
+		t.Errorf("the source is of another cluster: %v", err)
 	}
 }

@@ -91,6 +91,7 @@ const (
 	roundFailed      = "round-failed"
 	backfillFailed   = "backfill-failed"
 	inspectionFailed = "inspection-failed"
+	sourceAway       = "source-away"
 	storageRefused   = "storage-config-refused"
 )
 
@@ -187,7 +188,9 @@ func (r *Report) fill(s *costfile.Status) {
 	r.storage()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.Source, s.Provider, s.Region = r.source, r.provider, r.region
+	if r.source.Kind != "" { // else the source has not answered yet
+		s.Source, s.Provider, s.Region = r.source, r.provider, r.region
+	}
 	if r.backfill != nil {
 		b := *r.backfill
 		s.Backfill = &b

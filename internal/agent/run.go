@@ -40,6 +40,9 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	defer a.close()
 	if cfg.Once || cfg.Recompute != "" {
 		p, err := a.connect(ctx)
+		if errors.Is(err, errSource) {
+			return errors.Join(err, a.pushWithoutSource(ctx, err))
+		}
 		if err != nil {
 			return err
 		}
@@ -97,7 +100,9 @@ type unit struct {
 	bucket *bucket.Reloading
 	source collect.Source
 	prices *pricing.Lookup
-	pusher *push.Pusher
+	report *Report
+	pusher *push.Pusher // nil until it is known which cluster this is
+	owner  push.Owner   // of the pusher
 }
 
 // build makes everything that needs neither the source nor the store, so that
@@ -120,7 +125,11 @@ func build(ctx context.Context, cfg Config, logger *slog.Logger, reg promclient.
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket: %w", err)
 	}
-	return &unit{cfg: cfg, logger: logger, reg: reg, bucket: b, source: source, prices: prices}, nil
+	report := NewReport(pricing.IsDefault, cfg.Now)
+	report.explain = newExplainer(&cfg)
+	report.explain.caller = b.CallerARN
+	report.StorageRefused = b.Refused
+	return &unit{cfg: cfg, logger: logger, reg: reg, bucket: b, source: source, prices: prices, report: report}, nil
 }
 
 func (a *unit) close() {
@@ -136,29 +145,66 @@ func (a *unit) close() {
 // connect asks the source which cluster this is and what it lacks, and makes
 // the pipeline.
 func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
-	report := NewReport(pricing.IsDefault, a.cfg.Now)
-	report.explain = newExplainer(&a.cfg)
-	report.StorageRefused = a.bucket.Refused
-	owner, err := inspect(ctx, a.cfg, a.source, report, a.logger)
+	owner, err := inspect(ctx, a.cfg, a.source, a.report, a.logger)
 	if err != nil {
 		return nil, err
 	}
-	a.pusher, err = push.New(push.Config{
-		ClusterID: a.cfg.ClusterID, Currency: a.prices.Currency(), Writer: "fleetcost-agent " + a.cfg.Build.Version,
-		SpoolDir: a.cfg.SpoolDir, SpoolDays: a.cfg.SpoolDays, SpoolBytes: a.cfg.SpoolBytes,
-		Owner: owner, TakeOver: a.cfg.TakeOver, Now: a.cfg.Now, Explain: report.explain.problem,
-	}, a.bucket, a.logger.With("component", "push"), a.reg)
-	if err != nil {
-		return nil, fmt.Errorf("pusher: %w", err)
+	a.report.succeeded(sourceAway)
+	if err := a.pushAs(owner); err != nil {
+		return nil, err
 	}
 	return &Pipeline{
 		Source: a.source, Prices: a.prices, Policy: allocate.Policy{}, Pusher: a.pusher, Schedule: a.cfg.Schedule,
-		Cluster: a.cfg.ClusterID, Now: a.cfg.Now, Logger: a.logger.With("component", "agent"), Report: report,
+		Cluster: a.cfg.ClusterID, Now: a.cfg.Now, Logger: a.logger.With("component", "agent"), Report: a.report,
 		Inspect: func(ctx context.Context) error {
-			_, err := inspect(ctx, a.cfg, a.source, report, a.logger)
+			_, err := inspect(ctx, a.cfg, a.source, a.report, a.logger)
 			return err
 		},
 	}, nil
+}
+
+// pushAs makes the pusher of a cluster, once.
+func (a *unit) pushAs(owner push.Owner) error {
+	if a.pusher != nil {
+		if a.owner != owner {
+			return fmt.Errorf("the spool was pushed as that of cluster %s (%s), and the source says that this is %s (%s); the next start begins with the latter",
+				a.owner.UID, a.owner.Proof, owner.UID, owner.Proof)
+		}
+		return nil
+	}
+	p, err := push.New(push.Config{
+		ClusterID: a.cfg.ClusterID, Currency: a.prices.Currency(), Writer: "fleetcost-agent " + a.cfg.Build.Version,
+		SpoolDir: a.cfg.SpoolDir, SpoolDays: a.cfg.SpoolDays, SpoolBytes: a.cfg.SpoolBytes,
+		Owner: owner, TakeOver: a.cfg.TakeOver, Now: a.cfg.Now, Explain: a.report.explain.problem,
+	}, a.bucket, a.logger.With("component", "push"), a.reg)
+	if err != nil {
+		return fmt.Errorf("pusher: %w", err)
+	}
+	a.pusher, a.owner = p, owner
+	return nil
+}
+
+// pushWithoutSource brings what waits in the spool to the bucket although the
+// source does not say which cluster this is, and tells the fleet that it does
+// not. It needs an owner that is known from before, and does nothing without.
+func (a *unit) pushWithoutSource(ctx context.Context, cause error) error {
+	owner := push.LastOwner(a.cfg.SpoolDir, a.cfg.ClusterID)
+	if a.cfg.ClusterUID != "" {
+		owner = push.Owner{UID: a.cfg.ClusterUID, Proof: costfile.ProofFlag}
+	}
+	if a.pusher == nil && owner.UID == "" {
+		return nil
+	}
+	if a.pusher == nil {
+		if err := a.pushAs(owner); err != nil {
+			return err
+		}
+	}
+	a.report.failed(sourceAway, cause)
+	if _, err := a.pusher.Push(ctx, a.report.fill); err != nil {
+		return fmt.Errorf("push what is in the spool: %w", err)
+	}
+	return nil
 }
 
 // connectPatiently connects again and again while the source is away, as it is
@@ -166,12 +212,22 @@ func (a *unit) connect(ctx context.Context) (*Pipeline, error) {
 func (a *unit) connectPatiently(ctx context.Context, failed func(error)) (*Pipeline, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = time.Second, time.Minute
+	var pushed time.Time
 	for {
 		p, err := a.connect(ctx)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, errSource) {
 			return p, err
 		}
 		failed(err)
+		if now := a.cfg.Now(); now.Sub(pushed) >= a.cfg.Schedule.PushInterval {
+			pushed = now
+			switch err := a.pushWithoutSource(ctx, err); {
+			case errors.Is(err, push.ErrNotOwner), errors.Is(err, push.ErrSpoolInUse):
+				return nil, err
+			case err != nil && ctx.Err() == nil:
+				a.logger.Error("the spool waits", a.report.explain.attrs(err)...)
+			}
+		}
 		next := wait.NextBackOff()
 		a.logger.Error("the source cannot be read yet; trying again", "err", err, "in", next.Round(time.Second).String())
 		select {

@@ -143,6 +143,15 @@ func (r *Reloading) Refused() error {
 	return r.refused
 }
 
+// CallerARN is whose the credentials in force are, as STS said after the first
+// request: "arn:aws:sts::111122223333:assumed-role/agent/session". It is empty
+// until that is known, and for stores that have no such service.
+func (r *Reloading) CallerARN() string {
+	v := r.acquire()
+	defer r.release(v)
+	return callerOf(v.Bucket)
+}
+
 // watch looks at the files until ctx ends.
 func (r *Reloading) watch(ctx context.Context) {
 	defer close(r.done)

@@ -410,3 +410,27 @@ func TestReloadingKeepsTheContract(t *testing.T) {
 		return b
 	})
 }
+
+// TestCallerARN: once STS has said whose the credentials are, what explains a
+// failure can name the role; also below a prefix.
+func TestCallerARN(t *testing.T) {
+	const arn = "arn:aws:sts::111122223333:assumed-role/costs-agent/s"
+	endpoint, _ := storeAndSTS(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>%s</Arn><UserId>AROA:s</UserId><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`, arn)
+	})
+	file := filepath.Join(t.TempDir(), "federated-store.yaml")
+	text := "type: S3\nprefix: team\nconfig:\n  bucket: fleet\n  region: us-east-1\n  access_key: a\n  secret_key: b\n  insecure: true\n  endpoint: " + endpoint + "\n  sts_endpoint: http://" + endpoint + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := bucket.OpenFile(t.Context(), bucket.Source{Path: file}, bucket.Deps{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if got := b.CallerARN(); got != "" {
+		t.Errorf("known before anybody asked: %q", got)
+	}
+	_, _ = b.Stat(t.Context(), "k")
+	eventually(t, "the identity is known", func() bool { return b.CallerARN() == arn })
+}

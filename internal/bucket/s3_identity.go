@@ -27,6 +27,7 @@ type introduction struct {
 	asking sync.WaitGroup
 
 	mu   sync.Mutex
+	arn  string // of the caller, once known
 	done bool
 	next time.Time
 }
@@ -71,6 +72,27 @@ func (i *introduction) ask() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.done = known
+	if err == nil {
+		i.arn = id.ARN
+	}
+}
+
+// callerOf is whose credentials a bucket uses, "" where nobody knows.
+func callerOf(b Bucket) string {
+	switch b := b.(type) {
+	case *s3Bucket:
+		return b.who.caller()
+	case *prefixed:
+		return callerOf(b.Bucket)
+	}
+	return ""
+}
+
+// caller is whose the credentials are, "" until it is known.
+func (i *introduction) caller() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.arn
 }
 
 // log tells what was learnt, and whether that was all there is to learn.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -39,7 +38,8 @@ type Pusher struct {
 	status     document // status.json as last read or written, without its data
 	generation int64    // of the last push
 	liveStatus costfile.LiveStatus
-	archived   bool // this push saw an object in an archive storage class
+	before     costfile.Status // what the process before said of its source
+	archived   bool            // this push saw an object in an archive storage class
 
 	mu       sync.Mutex
 	spool    *spool
@@ -58,7 +58,7 @@ func New(cfg Config, b bucket.Bucket, logger *slog.Logger, reg prometheus.Regist
 	if err != nil {
 		return nil, fmt.Errorf("register metrics of push: %w", err)
 	}
-	s, err := openSpool(filepath.Join(cfg.SpoolDir, "cluster_id="+cfg.ClusterID), cfg.SpoolDays, cfg.SpoolBytes)
+	s, err := openSpool(spoolDir(cfg.SpoolDir, cfg.ClusterID), cfg.SpoolDays, cfg.SpoolBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type spool struct {
 
 	days    map[cost.Day]*spoolDay
 	dropped int64    // hours dropped since the agent's first start
+	owner   Owner    // of the cluster id, as the bucket last confirmed it
 	torn    []string // what the last process left damaged: "name: why"
 }
 
@@ -91,11 +92,30 @@ func (s *spool) load() error {
 
 // spoolState is state.json: what must survive beside the hours.
 type spoolState struct {
-	DroppedHours int64 `json:"droppedHours"`
+	DroppedHours int64          `json:"droppedHours"`
+	OwnerUID     string         `json:"ownerUID,omitempty"`
+	OwnerProof   costfile.Proof `json:"ownerProof,omitempty"`
 }
 
+const stateFile = "state.json"
+
+// LastOwner returns the owner under which the spool below dir last pushed
+// hours of a cluster id; its UID is empty where that is not known. With it what
+// waits in the spool can be pushed while nobody can say which cluster this is.
+func LastOwner(dir, clusterID string) Owner {
+	var st spoolState
+	b, err := os.ReadFile(filepath.Join(spoolDir(dir, clusterID), stateFile))
+	if err != nil || json.Unmarshal(b, &st) != nil {
+		return Owner{}
+	}
+	return Owner{UID: st.OwnerUID, Proof: st.OwnerProof}
+}
+
+// spoolDir is where hours of one cluster wait.
+func spoolDir(dir, clusterID string) string { return filepath.Join(dir, "cluster_id="+clusterID) }
+
 func (s *spool) loadState() error {
-	b, err := os.ReadFile(filepath.Join(s.dir, "state.json"))
+	b, err := os.ReadFile(filepath.Join(s.dir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -104,19 +124,19 @@ func (s *spool) loadState() error {
 	}
 	var st spoolState
 	if err := json.Unmarshal(b, &st); err != nil {
-		s.torn = append(s.torn, fmt.Sprintf("state.json: %v", err))
+		s.torn = append(s.torn, fmt.Sprintf("%s: %v", stateFile, err))
 		return nil
 	}
-	s.dropped = st.DroppedHours
+	s.dropped, s.owner = st.DroppedHours, Owner{UID: st.OwnerUID, Proof: st.OwnerProof}
 	return nil
 }
 
 func (s *spool) saveState() error {
-	b, err := json.Marshal(spoolState{DroppedHours: s.dropped})
+	b, err := json.Marshal(spoolState{DroppedHours: s.dropped, OwnerUID: s.owner.UID, OwnerProof: s.owner.Proof})
 	if err != nil {
 		return fmt.Errorf("encode spool state: %w", err)
 	}
-	_, err = s.replace("state.json", func(f *os.File) error {
+	_, err = s.replace(stateFile, func(f *os.File) error {
 		_, err := f.Write(b)
 		return err
 	})

@@ -42,6 +42,7 @@ func (p *Pusher) ensure(ctx context.Context) error {
 	if err := p.own(ctx); err != nil {
 		return err
 	}
+	p.remember()
 	p.checkClock()
 	if p.ready {
 		return nil
@@ -63,6 +64,21 @@ func (p *Pusher) ensure(ctx context.Context) error {
 	}
 	p.ready = true
 	return nil
+}
+
+// remember keeps the owner beside the spool, for LastOwner. Without it a start
+// that cannot ask its source waits for it, so that a failure is no more than
+// logged.
+func (p *Pusher) remember() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.spool.owner == p.cfg.Owner {
+		return
+	}
+	p.spool.owner = p.cfg.Owner
+	if err := p.spool.saveState(); err != nil {
+		p.logger.Warn("the owner is not kept beside the spool", "err", err)
+	}
 }
 
 func (p *Pusher) warnCapabilities() {

@@ -46,6 +46,7 @@ func (p *Pusher) adoptStatus(was document) error {
 	p.generation = max(p.generation, st.Generation)
 	if !p.ready {
 		p.liveStatus = st.Live
+		p.before = costfile.Status{Source: st.Source, Provider: st.Provider, Region: st.Region}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,6 +112,8 @@ func (p *Pusher) buildStatus(fill func(*costfile.Status)) *costfile.Status {
 		ClusterID: p.cfg.ClusterID, OwnerUID: p.cfg.Owner.UID, AgentVersion: p.cfg.Writer, Currency: p.cfg.Currency,
 		StartedAt: p.started, PushedAt: p.cfg.Now().UTC(), Generation: p.generation,
 		Days: map[cost.Day]costfile.DayStatus{}, Live: p.liveStatus,
+		// Until the source answers, what is known of it is what was.
+		Source: p.before.Source, Provider: p.before.Provider, Region: p.before.Region,
 	}
 	if fill != nil {
 		fill(s)

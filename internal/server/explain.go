@@ -29,7 +29,11 @@ func (s *Server) explain(err error) (diagnose.Diagnosis, bool) {
 	if !errors.As(err, &op) && !errors.Is(err, bucket.ErrCredentials) {
 		return diagnose.Diagnosis{}, false
 	}
-	return diagnose.ExplainError(err, s.names)
+	names := s.names
+	if s.caller != nil {
+		names.CallerARN = s.caller()
+	}
+	return diagnose.ExplainError(err, names)
 }
 
 // syncProblem is a failed look at the bucket, explained where it is known.

@@ -36,7 +36,8 @@ type Server struct {
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
-	refused  func() error // why the storage config on disk is not in force; nil without a file
+	caller   func() string // ARN of the server's identity, "" until known; nil without a file
+	refused  func() error  // why the storage config on disk is not in force; nil without a file
 
 	ready atomic.Bool // what the bucket held at start is loaded
 	last  atomic.Pointer[lastSync]
@@ -117,7 +118,7 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		}
 		return err
 	}
-	s.bucket, s.refused = b, b.Refused
+	s.bucket, s.refused, s.caller = b, b.Refused, b.CallerARN
 	for _, w := range warnings {
 		s.logger.Warn("storage config", "warning", w.String())
 	}
