@@ -4,6 +4,7 @@ import { Route, Router, Switch } from "wouter";
 import { ApiError } from "../api/client";
 import { Notice, Skeleton } from "../components/ui";
 import { Home } from "../features/home/Home";
+import { ShortcutsProvider } from "../lib/shortcuts";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Shell } from "./Shell";
 
@@ -29,23 +30,25 @@ export function App() {
   return (
     <QueryClientProvider client={queries}>
       <Router base={base}>
-        <Shell>
-          <ErrorBoundary>
-            <Suspense fallback={<Skeleton height="30rem" />}>
-              <Switch>
-                <Route path="/" component={Home} />
-                <Route path="/explore" component={Explore} />
-                <Route path="/fleet" component={Fleet} />
-                <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
-                <Route>
-                  <Notice title="There is no such page." tone="warn">
-                    <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
-                  </Notice>
-                </Route>
-              </Switch>
-            </Suspense>
-          </ErrorBoundary>
-        </Shell>
+        <ShortcutsProvider>
+          <Shell>
+            <ErrorBoundary>
+              <Suspense fallback={<Skeleton height="30rem" />}>
+                <Switch>
+                  <Route path="/" component={Home} />
+                  <Route path="/explore" component={Explore} />
+                  <Route path="/fleet" component={Fleet} />
+                  <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
+                  <Route>
+                    <Notice title="There is no such page." tone="warn">
+                      <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
+                    </Notice>
+                  </Route>
+                </Switch>
+              </Suspense>
+            </ErrorBoundary>
+          </Shell>
+        </ShortcutsProvider>
       </Router>
     </QueryClientProvider>
   );

@@ -3,11 +3,14 @@ import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { apiBase } from "../api/client";
 import { Button, Select } from "../components/ui";
+import { explainFocused, focusRow, useShortcuts } from "../lib/shortcuts";
 import type { Theme } from "../lib/theme";
 import { applyTheme, storedTheme, storeTheme } from "../lib/theme";
 import css from "./Shell.module.css";
 
 const Palette = lazy(() => import("../features/palette/Palette").then((m) => ({ default: m.Palette })));
+
+const Help = lazy(() => import("../features/help/Help").then((m) => ({ default: m.Help })));
 
 const places = [
   { path: "/", label: "Home" },
@@ -18,10 +21,33 @@ const places = [
 const isAt = (location: string, path: string) => (path === "/" ? location === "/" : location === path || location.startsWith(`${path}/`));
 
 export function Shell({ children }: { children: ReactNode }) {
-  const [location] = useLocation();
+  const [location, navigate] = useLocation();
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const main = useRef<HTMLElement>(null);
   const [finding, setFinding] = useState(false);
+  const [helping, setHelping] = useState(false);
+  const [said, setSaid] = useState("");
+  useShortcuts(
+    [
+      ...places.map((p) => ({ keys: `g ${p.label.charAt(0).toLowerCase()}`, does: `Go to ${p.label}`, run: () => navigate(p.path) })),
+      { keys: "j", does: "Next row", run: () => focusRow(1) },
+      { keys: "k", does: "Row before", run: () => focusRow(-1) },
+      { keys: "e", does: "Explain the row in focus, or the total", run: explainFocused },
+      { keys: "/", does: "Find by name", run: () => setFinding(true) },
+      {
+        keys: "y",
+        does: "Copy the link to this view",
+        run: () => void navigator.clipboard.writeText(window.location.href).then(() => setSaid("Link copied")),
+      },
+      { keys: "?", does: "These shortcuts", run: () => setHelping(true) },
+    ],
+    true,
+  );
+  useEffect(() => {
+    if (!said) return;
+    const gone = setTimeout(() => setSaid(""), 3000);
+    return () => clearTimeout(gone);
+  }, [said]);
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
@@ -93,7 +119,18 @@ export function Shell({ children }: { children: ReactNode }) {
           <Palette onClose={() => setFinding(false)} />
         </Suspense>
       )}
+      {helping && (
+        <Suspense>
+          <Help onClose={() => setHelping(false)} />
+        </Suspense>
+      )}
+      <p className={css.said} role="status">
+        {said}
+      </p>
       <footer className={css.foot}>
+        <button type="button" className={css.help} aria-keyshortcuts="?" onClick={() => setHelping(true)}>
+          Keyboard shortcuts
+        </button>
         <a href={`${apiBase()}/openapi.json`}>API description</a>
         <span>Costs are exact; a gap is shown as a gap and never filled in.</span>
       </footer>
