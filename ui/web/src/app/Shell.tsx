@@ -1,11 +1,15 @@
+import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { apiBase } from "../api/client";
+import { exploreQuery } from "../api/queries";
 import { Button, Select } from "../components/ui";
+import { exploreFields, questionOf } from "../features/explore/state";
 import { explainFocused, focusRow, useShortcuts } from "../lib/shortcuts";
 import type { Theme } from "../lib/theme";
 import { applyTheme, storedTheme, storeTheme } from "../lib/theme";
+import { parseState } from "../lib/urlState";
 import css from "./Shell.module.css";
 
 const Palette = lazy(() => import("../features/palette/Palette").then((m) => ({ default: m.Palette })));
@@ -27,6 +31,11 @@ export function Shell({ children }: { children: ReactNode }) {
   const [finding, setFinding] = useState(false);
   const [helping, setHelping] = useState(false);
   const [said, setSaid] = useState("");
+  const queries = useQueryClient();
+  // What Explore asks at first is under way before its link is clicked; Home has asked what Fleet needs.
+  const prepare = (path: string) => {
+    if (path === "/explore") void queries.prefetchQuery(exploreQuery("allocation", questionOf(parseState(exploreFields, ""))));
+  };
   useShortcuts(
     [
       ...places.map((p) => ({ keys: `g ${p.label.charAt(0).toLowerCase()}`, does: `Go to ${p.label}`, run: () => navigate(p.path) })),
@@ -84,7 +93,13 @@ export function Shell({ children }: { children: ReactNode }) {
           </Link>
           <nav className={css.nav} aria-label="Pages">
             {places.map((p) => (
-              <Link key={p.path} href={p.path} aria-current={isAt(location, p.path) ? "page" : undefined}>
+              <Link
+                key={p.path}
+                href={p.path}
+                aria-current={isAt(location, p.path) ? "page" : undefined}
+                onPointerEnter={() => prepare(p.path)}
+                onFocus={() => prepare(p.path)}
+              >
                 {p.label}
               </Link>
             ))}
