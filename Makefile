@@ -97,6 +97,10 @@ bench: build ## Run the benchmarks (minutes): codec, ingest, rebuild of 10 clust
 bench-full: build ## Run the full rebuild: 100 clusters × 500 containers × 90 days (generated once into the cache).
 	go run ./test/bench --clusters 100
 
+.PHONY: bench-ui
+bench-ui: build ## Measure the web pages on 42 clusters over 30 days: clicks, scrolling, layout shift, Lighthouse (minutes).
+	cd ui/web && npm run --silent bench
+
 .PHONY: fuzz
 fuzz: ## Fuzz the decoder, the filter grammar and the error catalogue, a minute each.
 	go test ./internal/costfile -run '^$$' -fuzz FuzzOpen -fuzztime 60s

@@ -232,18 +232,26 @@ func (c *Comparison) rows(before, after map[string]*AllocationRow) {
 		}
 		row.split(b, a)
 		c.Rows = append(c.Rows, row)
-		for to, from := range map[*cost.Sum]*cost.Sum{
-			&c.Total.Before: &row.Before, &c.Total.After: &row.After, &c.Total.Price: &row.Price, &c.Total.Volume: &row.Volume,
-		} {
-			to.AddSum(from)
-		}
+		c.Total.Before.AddSum(&row.Before)
+		c.Total.After.AddSum(&row.After)
+		c.Total.Price.AddSum(&row.Price)
+		c.Total.Volume.AddSum(&row.Volume)
 	}
-	slices.SortFunc(c.Rows, func(a, b ChangedRow) int {
-		if by := b.Change().Big().CmpAbs(a.Change().Big()); by != 0 {
-			return by
-		}
-		return cmp.Or(strings.Compare(a.Name, b.Name))
+	// The changes are worked out once: a fleet has thousands of workloads.
+	type sized struct {
+		row    ChangedRow
+		change *big.Int
+	}
+	bySize := make([]sized, len(c.Rows))
+	for i := range c.Rows {
+		bySize[i] = sized{c.Rows[i], c.Rows[i].Change().Big()}
+	}
+	slices.SortFunc(bySize, func(a, b sized) int {
+		return cmp.Or(b.change.CmpAbs(a.change), strings.Compare(a.row.Name, b.row.Name))
 	})
+	for i := range bySize {
+		c.Rows[i] = bySize[i].row
+	}
 }
 
 // split parts the change of a group into price and volume.

@@ -1,15 +1,29 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Route, Router, Switch } from "wouter";
 import { ApiError } from "../api/client";
 import { Notice, Skeleton } from "../components/ui";
 import { Home } from "../features/home/Home";
+import { ShortcutsProvider } from "../lib/shortcuts";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Shell } from "./Shell";
 
-const Explore = lazy(() => import("../features/explore/Explore").then((m) => ({ default: m.Explore })));
-const Fleet = lazy(() => import("../features/fleet/Fleet").then((m) => ({ default: m.Fleet })));
-const Cluster = lazy(() => import("../features/fleet/Cluster").then((m) => ({ default: m.Cluster })));
+const load = {
+  explore: () => import("../features/explore/Explore"),
+  fleet: () => import("../features/fleet/Fleet"),
+  cluster: () => import("../features/fleet/Cluster"),
+};
+const Explore = lazy(() => load.explore().then((m) => ({ default: m.Explore })));
+const Fleet = lazy(() => load.fleet().then((m) => ({ default: m.Fleet })));
+const Cluster = lazy(() => load.cluster().then((m) => ({ default: m.Cluster })));
+
+/** Loads the other pages once the first one had its time, so that a click need not. */
+function useOtherPages() {
+  useEffect(() => {
+    const later = setTimeout(() => void Promise.allSettled(Object.values(load).map((l) => l())), 2000);
+    return () => clearTimeout(later);
+  }, []);
+}
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -26,26 +40,35 @@ const queries = new QueryClient({
 const base = new URL(document.baseURI).pathname.replace(/\/$/, "");
 
 export function App() {
+  useOtherPages();
   return (
     <QueryClientProvider client={queries}>
       <Router base={base}>
-        <Shell>
-          <ErrorBoundary>
-            <Suspense fallback={<Skeleton height="30rem" />}>
-              <Switch>
-                <Route path="/" component={Home} />
-                <Route path="/explore" component={Explore} />
-                <Route path="/fleet" component={Fleet} />
-                <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
-                <Route>
-                  <Notice title="There is no such page." tone="warn">
-                    <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
-                  </Notice>
-                </Route>
-              </Switch>
-            </Suspense>
-          </ErrorBoundary>
-        </Shell>
+        <ShortcutsProvider>
+          <Shell>
+            <ErrorBoundary>
+              <Suspense
+                fallback={
+                  <div aria-busy="true" aria-label="Loading">
+                    <Skeleton height="30rem" />
+                  </div>
+                }
+              >
+                <Switch>
+                  <Route path="/" component={Home} />
+                  <Route path="/explore" component={Explore} />
+                  <Route path="/fleet" component={Fleet} />
+                  <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
+                  <Route>
+                    <Notice title="There is no such page." tone="warn">
+                      <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
+                    </Notice>
+                  </Route>
+                </Switch>
+              </Suspense>
+            </ErrorBoundary>
+          </Shell>
+        </ShortcutsProvider>
       </Router>
     </QueryClientProvider>
   );

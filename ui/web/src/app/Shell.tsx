@@ -1,13 +1,20 @@
+import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { apiBase } from "../api/client";
+import { exploreQuery } from "../api/queries";
 import { Button, Select } from "../components/ui";
+import { exploreFields, questionOf } from "../features/explore/state";
+import { explainFocused, focusRow, useShortcuts } from "../lib/shortcuts";
 import type { Theme } from "../lib/theme";
 import { applyTheme, storedTheme, storeTheme } from "../lib/theme";
+import { parseState } from "../lib/urlState";
 import css from "./Shell.module.css";
 
 const Palette = lazy(() => import("../features/palette/Palette").then((m) => ({ default: m.Palette })));
+
+const Help = lazy(() => import("../features/help/Help").then((m) => ({ default: m.Help })));
 
 const places = [
   { path: "/", label: "Home" },
@@ -18,10 +25,38 @@ const places = [
 const isAt = (location: string, path: string) => (path === "/" ? location === "/" : location === path || location.startsWith(`${path}/`));
 
 export function Shell({ children }: { children: ReactNode }) {
-  const [location] = useLocation();
+  const [location, navigate] = useLocation();
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const main = useRef<HTMLElement>(null);
   const [finding, setFinding] = useState(false);
+  const [helping, setHelping] = useState(false);
+  const [said, setSaid] = useState("");
+  const queries = useQueryClient();
+  // What Explore asks at first is under way before its link is clicked; Home has asked what Fleet needs.
+  const prepare = (path: string) => {
+    if (path === "/explore") void queries.prefetchQuery(exploreQuery("allocation", questionOf(parseState(exploreFields, ""))));
+  };
+  useShortcuts(
+    [
+      ...places.map((p) => ({ keys: `g ${p.label.charAt(0).toLowerCase()}`, does: `Go to ${p.label}`, run: () => navigate(p.path) })),
+      { keys: "j", does: "Next row", run: () => focusRow(1) },
+      { keys: "k", does: "Row before", run: () => focusRow(-1) },
+      { keys: "e", does: "Explain the row in focus, or the total", run: explainFocused },
+      { keys: "/", does: "Find by name", run: () => setFinding(true) },
+      {
+        keys: "y",
+        does: "Copy the link to this view",
+        run: () => void navigator.clipboard.writeText(window.location.href).then(() => setSaid("Link copied")),
+      },
+      { keys: "?", does: "These shortcuts", run: () => setHelping(true) },
+    ],
+    true,
+  );
+  useEffect(() => {
+    if (!said) return;
+    const gone = setTimeout(() => setSaid(""), 3000);
+    return () => clearTimeout(gone);
+  }, [said]);
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return;
@@ -58,7 +93,13 @@ export function Shell({ children }: { children: ReactNode }) {
           </Link>
           <nav className={css.nav} aria-label="Pages">
             {places.map((p) => (
-              <Link key={p.path} href={p.path} aria-current={isAt(location, p.path) ? "page" : undefined}>
+              <Link
+                key={p.path}
+                href={p.path}
+                aria-current={isAt(location, p.path) ? "page" : undefined}
+                onPointerEnter={() => prepare(p.path)}
+                onFocus={() => prepare(p.path)}
+              >
                 {p.label}
               </Link>
             ))}
@@ -93,7 +134,18 @@ export function Shell({ children }: { children: ReactNode }) {
           <Palette onClose={() => setFinding(false)} />
         </Suspense>
       )}
+      {helping && (
+        <Suspense>
+          <Help onClose={() => setHelping(false)} />
+        </Suspense>
+      )}
+      <p className={css.said} role="status">
+        {said}
+      </p>
       <footer className={css.foot}>
+        <button type="button" className={css.help} aria-keyshortcuts="?" onClick={() => setHelping(true)}>
+          Keyboard shortcuts
+        </button>
         <a href={`${apiBase()}/openapi.json`}>API description</a>
         <span>Costs are exact; a gap is shown as a gap and never filled in.</span>
       </footer>

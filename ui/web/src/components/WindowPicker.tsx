@@ -1,5 +1,6 @@
 import { useState } from "react";
-import { datesOf, isPreset, presets, windowOfDates } from "../lib/window";
+import { useShortcuts } from "../lib/shortcuts";
+import { datesOf, isPreset, presets, shiftWindow, windowOfDates } from "../lib/window";
 import { Button, fieldClass, Segmented } from "./ui";
 import css from "./WindowPicker.module.css";
 
@@ -8,9 +9,34 @@ export function WindowPicker({ value, onChange }: { value: string; onChange: (wi
   const dates = datesOf(value);
   const [open, setOpen] = useState(false);
   const custom = open || !isPreset(value);
+  const shift = (by: -1 | 1) => {
+    const next = shiftWindow(value, by, new Date());
+    if (next !== null) {
+      setOpen(false);
+      onChange(next);
+    }
+  };
+  useShortcuts([
+    { keys: "[", does: "The period before", run: () => shift(-1) },
+    { keys: "]", does: "The period after", run: () => shift(1) },
+  ]);
   const choices = [...presets, { value: "custom", label: "Dates" } as const];
   return (
     <div className={css.picker}>
+      <span className={css.shift}>
+        <Button aria-label="The period before" aria-keyshortcuts="[" title="The period before: [" onClick={() => shift(-1)}>
+          ‹
+        </Button>
+        <Button
+          aria-label="The period after"
+          aria-keyshortcuts="]"
+          title="The period after: ]"
+          disabled={shiftWindow(value, 1, new Date()) === null}
+          onClick={() => shift(1)}
+        >
+          ›
+        </Button>
+      </span>
       <Segmented
         label="Period"
         value={custom ? "custom" : (value as (typeof presets)[number]["value"])}

@@ -43,3 +43,48 @@ export function windowOfSpan(start: string, end: string): string {
 }
 
 export const label = (w: string): string => presets.find((p) => p.value === w)?.label ?? w;
+
+/** First moment and the moment after the last, as the server reads the word; null for what is no window. */
+function bounds(w: string, now: Date): [number, number] | null {
+  const day = (days: number) => Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + days);
+  const month = (months: number) => Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months, 1);
+  switch (w) {
+    case "today":
+      return [day(0), day(1)];
+    case "yesterday":
+      return [day(-1), day(0)];
+    case "7d":
+      return [day(-6), day(1)];
+    case "30d":
+      return [day(-29), day(1)];
+    case "month":
+      return [month(0), month(1)];
+    case "lastmonth":
+      return [month(-1), month(0)];
+  }
+  const [a, b] = apiWindow(w).split(",").map(Date.parse);
+  return a !== undefined && b !== undefined && a < b ? [a, b] : null;
+}
+
+const firstOfMonth = (t: number): boolean => new Date(t).getUTCDate() === 1 && t % 86_400_000 === 0;
+
+/** The window of the same length before (-1) or after (1) one; months step by months. Null: it would lie in the future. */
+export function shiftWindow(w: string, by: -1 | 1, now: Date): string | null {
+  const at = bounds(w, now);
+  if (!at) return null;
+  const [a, b] = at;
+  let next: [number, number];
+  if (firstOfMonth(a) && firstOfMonth(b)) {
+    const [from, to] = [new Date(a), new Date(b)];
+    const months = (to.getUTCFullYear() - from.getUTCFullYear()) * 12 + to.getUTCMonth() - from.getUTCMonth();
+    const move = (t: Date) => Date.UTC(t.getUTCFullYear(), t.getUTCMonth() + by * months, 1);
+    next = [move(from), move(to)];
+  } else next = [a + by * (b - a), b + by * (b - a)];
+  if (next[0] > now.getTime()) return null;
+  const word = presets.find((p) => {
+    const named = bounds(p.value, now);
+    return named?.[0] === next[0] && named[1] === next[1];
+  });
+  const iso = (t: number) => new Date(t).toISOString().replace(".000Z", "Z");
+  return word?.value ?? windowOfSpan(iso(next[0]), iso(next[1]));
+}

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useId, useState } from "react";
+import { useDeferredValue, useId, useRef, useState } from "react";
 import { completionQuery } from "../../api/queries";
 import { Button, fieldClass, Select } from "../../components/ui";
 import type { Operator, Term } from "../../lib/filter";
 import { formatFilter, operators, operatorWords, parseFilter } from "../../lib/filter";
+import { useShortcuts } from "../../lib/shortcuts";
 import css from "./Explore.module.css";
 import type { Source } from "./state";
 import { dimensions, filterKey } from "./state";
@@ -127,6 +128,8 @@ export function FilterBar({ source, window, filter, onChange }: FilterProps) {
   const [op, setOp] = useState<Operator>(":");
   const [value, setValue] = useState("");
   const showRaw = raw || terms === null;
+  const bar = useRef<HTMLDivElement>(null);
+  useShortcuts([{ keys: "/", does: "Filter", run: () => bar.current?.querySelector("input")?.focus() }]);
   const keys = dimensions[source];
   const chosen = keys.includes(key) ? key : (keys[0] ?? "cluster");
   const add = () => {
@@ -135,7 +138,7 @@ export function FilterBar({ source, window, filter, onChange }: FilterProps) {
     setValue("");
   };
   return (
-    <div className={css.row} role="group" aria-label="Filter">
+    <div className={css.row} role="group" aria-label="Filter" ref={bar}>
       <span className={css.label}>Filter</span>
       {!showRaw &&
         terms.map((t, i) => (

@@ -7,6 +7,7 @@ import { WindowPicker } from "../../components/WindowPicker";
 import { parseFilter, formatFilter } from "../../lib/filter";
 import { completeness, count, money, relative, signed, span } from "../../lib/format";
 import { part } from "../../lib/names";
+import { useShortcuts } from "../../lib/shortcuts";
 import { useUrlState } from "../../lib/urlState";
 import { windowOfSpan } from "../../lib/window";
 import { Explain } from "./Explain";
@@ -207,14 +208,21 @@ function elapsedHours(w: { start: string | null; end: string | null }, now: numb
   return Math.max(0, (end - Date.parse(w.start)) / 3_600_000);
 }
 
+/** The dimension of a filter key. */
+function groupOf(key: string): string {
+  const other: Record<string, string> = { controllerName: "controller", services: "service", assetType: "type" };
+  return key.startsWith("label[") ? `label:${key.slice(6, -1)}` : (other[key] ?? key);
+}
+
 /** The way in, and back out of it. */
 function Crumbs({ state, set }: { state: ExploreState; set: (change: Partial<ExploreState>) => void }) {
   const terms = parseFilter(state.filter);
-  if (!terms || terms.length === 0) return null;
-  const groupOf = (key: string) => {
-    const other: Record<string, string> = { controllerName: "controller", services: "service", assetType: "type" };
-    return key.startsWith("label[") ? `label:${key.slice(6, -1)}` : (other[key] ?? key);
+  const up = () => {
+    const last = terms?.at(-1);
+    if (last) set({ filter: formatFilter((terms ?? []).slice(0, -1)), group: [groupOf(last.key)], sort: "" });
   };
+  useShortcuts([{ keys: "Backspace", does: "Out of the last step in", run: up }]);
+  if (!terms || terms.length === 0) return null;
   return (
     <nav aria-label="Breadcrumbs">
       <ol className={css.crumbs}>

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 import type { Schemas } from "../../api/client";
 import { exploreQuery, fleetQuery } from "../../api/queries";
 import { StateMark } from "../../components/clusterState";
 import { buttonClass, Card, Failure, Notice, Skeleton } from "../../components/ui";
 import { ago, bytes, clock, completeness, count, dateTime, money, percent, weekday } from "../../lib/format";
+import { useShortcuts } from "../../lib/shortcuts";
 import { text, useUrlState } from "../../lib/urlState";
 import { addDays } from "../../lib/window";
 import { cellOf, dayStates } from "./days";
@@ -15,6 +16,8 @@ const clusterFields = { day: text() };
 /** One cluster: what is wrong with it, why, and what to do. */
 export function Cluster({ id }: { id: string }) {
   const [state, set] = useUrlState(clusterFields);
+  const [, navigate] = useLocation();
+  useShortcuts([{ keys: "Backspace", does: "Back to the fleet", run: () => navigate("/fleet") }]);
   const fleet = useQuery(fleetQuery());
   const f = fleet.data?.data;
   const c = (f?.clusters ?? []).find((x) => x.id === id);

@@ -227,6 +227,7 @@ function Clusters({
                 <td>
                   <StateMark cluster={c} now={now} />
                   {c.silentSince && <div className={css.small}>since {dateTime(c.silentSince)}</div>}
+                  <Gap cluster={c} today={fleet.now.slice(0, 10)} />
                 </td>
                 <td className={numClass}>{show(cost.get(c.id)?.cost)}</td>
                 <td className={numClass}>{show(cost.get(c.id)?.idle)}</td>
@@ -254,6 +255,17 @@ function Clusters({
         </table>
       </div>
     </Card>
+  );
+}
+
+/** Since when hours are missing, and how many; hours that are only late are not. */
+function Gap({ cluster, today }: { cluster: Schemas["ClusterStatus"]; today: string }) {
+  const first = (cluster.days ?? []).find((d) => d.hoursPresent < d.hoursExpected && cellOf(cluster, d.date, today, []).state !== "late");
+  if (!first) return null;
+  return (
+    <div className={css.small}>
+      {count(cluster.hoursExpected - cluster.hoursPresent)} h missing since {day(first.date)}
+    </div>
   );
 }
 

@@ -36,7 +36,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
       </p>
       <p className={css.small}>
         <Link href={`/explore?window=${window}&explain=*`}>Explain</Link> ·{" "}
-        <Link href={`/explore?window=${window}&group=team&idle=share`}>by team</Link> ·{" "}
+        <Link href={`/explore?window=${window}&group=team&idle=share&shared=kube-system`}>by team</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=cluster`}>by cluster</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=namespace`}>by namespace</Link>
       </p>
