@@ -34,7 +34,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   // What Explore asks at first is under way before its link is clicked; Home has asked what Fleet needs.
   const prepare = (path: string) => {
-    if (path === "/explore") void queries.prefetchQuery(exploreQuery("allocation", questionOf(parseState(exploreFields, ""))));
+    if (path === "/explore")
+      void queries.query(exploreQuery("allocation", questionOf(parseState(exploreFields, "")))).catch(() => undefined);
   };
   useShortcuts(
     [
