@@ -120,6 +120,8 @@ type Configs struct {
 	CurrencyCode string `json:"currencyCode"`
 	Provider     string `json:"provider"`
 	Discount     string `json:"discount"`
+	// LabelAliases is ours.
+	LabelAliases map[string][]string `json:"labelAliases" doc:"labels behind department, environment, owner, product and team that are in force, the first present wins"`
 }
 
 // RetireParams are the parameters of the retire route.
@@ -202,7 +204,7 @@ func (a *API) registerClusters(d Dialect) {
 		if err != nil {
 			return nil, err
 		}
-		c := Configs{CurrencyCode: f.Currency, Provider: "fleet", Discount: "0%"}
+		c := Configs{CurrencyCode: f.Currency, Provider: "fleet", Discount: "0%", LabelAliases: a.cfg.Settings.LabelAliases()}
 		if c.CurrencyCode == "" {
 			c.CurrencyCode = defaultCurrency
 		}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +32,7 @@ type Server struct {
 	store    *store.Store
 	ingest   *ingest.Ingester
 	retired  *retirements
+	saved    *savedSettings
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
@@ -126,27 +126,25 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 }
 
 func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
-	labels := query.DefaultLabelAliases()
-	for name, list := range s.cfg.LabelAliases {
-		labels[name] = strings.Split(list, "|")
-	}
 	cache := int64(s.cfg.CacheMiB) << 20
 	if cache == 0 {
 		cache = -1
 	}
 	engine, err := query.New(s.store, s.ingest, query.Config{
-		LabelAliases: labels, Now: s.cfg.Now, Retired: s.retired.at, Settle: settle, CacheBytes: cache,
+		Now: s.cfg.Now, Retired: s.retired.at, Settle: settle, CacheBytes: cache,
 		Logger: s.cfg.Logger.With("component", "query"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the query engine: %w", err)
 	}
-	page, err := ui.Handler()
+	s.saved = newSavedSettings(s.bucket, s.cfg.LabelAliases, engine.SetLabelAliases)
+	page, err := ui.Handler(s.saved.forPages)
 	if err != nil {
 		return nil, fmt.Errorf("open the web page: %w", err)
 	}
+	view := &fleet{s: s, version: engine.DataVersion}
 	api, err := httpapi.New(httpapi.Config{
-		Questions: engine, Fleet: &fleet{s: s}, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
+		Questions: engine, Fleet: view, Settings: view, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
 		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {
