@@ -28,6 +28,7 @@ type Config struct {
 	Questions query.Questions
 	Fleet     Fleet
 	Settings  Settings
+	About     func(ctx context.Context) (*About, error)
 	// Ready tells whether what the bucket held at start is loaded; until then
 	// cost routes answer 503 with the progress, never a part of the truth.
 	Ready    func() (ready bool, progress string)
@@ -91,6 +92,7 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 	a.registerExplore()
 	a.registerSources()
 	a.registerSettings()
+	a.registerAbout()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {

@@ -177,7 +177,7 @@ func newServer(t *testing.T) *server {
 	s := &server{fake: &fake{rows: 3, version: "v1", retired: map[string]time.Time{}, saved: SettingsState{Version: "none"}}, ready: true}
 	reg := prometheus.NewRegistry()
 	api, err := New(Config{
-		Questions: s.fake, Fleet: s.fake, Settings: s.fake, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
+		Questions: s.fake, Fleet: s.fake, Settings: s.fake, About: s.fake.About, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
 		Ready:   func() (bool, string) { return s.ready, "3 of 7 objects" },
 		Version: "1.2.3",
 		UI: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -273,3 +273,7 @@ func (f *fake) SaveSettings(_ context.Context, doc *preferences.Document, over s
 }
 
 func (f *fake) LabelAliases() map[string][]string { return map[string][]string{"team": {"squad"}} }
+
+func (f *fake) About(context.Context) (*About, error) {
+	return &About{Version: "1.2.3", Modules: []AboutModule{}, Prices: []AboutPrices{}}, nil
+}

@@ -235,6 +235,7 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	if c.OwnerUID == "" {
 		c.OwnerUID = s.OwnerUID
 	}
+	c.SourceTarget, c.SourceRead, c.PriceSources = s.Source.Target, moment(s.Source.LastRead), s.Prices.BySource
 	if len(s.Prices.BySource) > 0 { // an agent that has priced nothing knows no share
 		c.DefaultShare = &s.Prices.DefaultShare
 	}

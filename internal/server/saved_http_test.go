@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
 	"github.com/fleetcost/fleetcost/internal/server"
 )
 
@@ -146,5 +147,18 @@ func TestSaveWithoutTheRightTo(t *testing.T) {
 	}
 	if at := r.settings(); at.Version != "none" || at.LabelAliases["team"][0] != "team" || at.Problem != nil {
 		t.Errorf("half done: %+v", at)
+	}
+}
+
+func TestAbout(t *testing.T) {
+	r := start(t, config(readOnly(t), t.TempDir()))
+	status, body := r.get("/api/v1/about")
+	var env struct{ Data httpapi.About }
+	if err := json.Unmarshal(body, &env); err != nil || status != http.StatusOK {
+		t.Fatalf("about: %d %s (%v)", status, body, err)
+	}
+	a := env.Data
+	if a.Version != "test" || !strings.HasPrefix(a.Engine, "DuckDB v") || a.Format != "1.0" || a.DataVersion == "" || a.Storage.Address == "" || len(a.Prices) == 0 {
+		t.Errorf("about: %+v", a)
 	}
 }

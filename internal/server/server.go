@@ -29,6 +29,7 @@ type Server struct {
 	logger   *slog.Logger
 	bucket   bucket.Bucket
 	names    diagnose.Names // of the storage config, for explanations
+	storage  httpapi.AboutStorage
 	store    *store.Store
 	ingest   *ingest.Ingester
 	retired  *retirements
@@ -98,6 +99,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) error {
 	if s.cfg.Bucket != nil {
 		s.bucket = s.cfg.Bucket
+		s.storage.Address = s.bucket.String()
 		return nil
 	}
 	source := bucket.Source{
@@ -106,6 +108,10 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 	}
 	if bc, _, err := source.Read(); err == nil { // OpenFile says what is wrong
 		s.names = namesOf(&bc, s.cfg.Getenv)
+		at := bc.Location()
+		s.storage = httpapi.AboutStorage{
+			Type: string(bc.Type), Bucket: at.Bucket, Prefix: at.Prefix, Region: at.Region, Endpoint: at.Endpoint, ConfigFile: s.cfg.StorageConfig,
+		}
 	}
 	b, warnings, err := bucket.OpenFile(ctx, source, bucket.Deps{
 		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
@@ -118,6 +124,7 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		return err
 	}
 	s.bucket, s.refused = b, b.Refused
+	s.storage.Address = b.String()
 	for _, w := range warnings {
 		s.logger.Warn("storage config", "warning", w.String())
 	}
@@ -144,7 +151,7 @@ func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
 	}
 	view := &fleet{s: s, version: engine.DataVersion}
 	api, err := httpapi.New(httpapi.Config{
-		Questions: engine, Fleet: view, Settings: view, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
+		Questions: engine, Fleet: view, Settings: view, About: view.about, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
 		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {
