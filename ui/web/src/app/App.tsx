@@ -10,6 +10,7 @@ import { Shell } from "./Shell";
 const Explore = lazy(() => import("../features/explore/Explore").then((m) => ({ default: m.Explore })));
 const Fleet = lazy(() => import("../features/fleet/Fleet").then((m) => ({ default: m.Fleet })));
 const Cluster = lazy(() => import("../features/fleet/Cluster").then((m) => ({ default: m.Cluster })));
+const Settings = lazy(() => import("../features/settings/Settings").then((m) => ({ default: m.Settings })));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -37,9 +38,10 @@ export function App() {
                 <Route path="/explore" component={Explore} />
                 <Route path="/fleet" component={Fleet} />
                 <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
+                <Route path="/settings" component={Settings} />
                 <Route>
                   <Notice title="There is no such page." tone="warn">
-                    <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
+                    <p>The address may be of another version. Home, Explore, Fleet and Settings are in the bar above.</p>
                   </Notice>
                 </Route>
               </Switch>
