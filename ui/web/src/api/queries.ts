@@ -62,7 +62,7 @@ export interface Licence {
   name: string;
   version: string;
   licence: string;
-  text: string;
+  texts: string[];
 }
 
 /** The licences that were collected when the pages or the program were built; null: that build collected none. */
@@ -72,7 +72,9 @@ export const licencesQuery = (of: "go" | "npm") =>
     queryFn: async ({ signal }): Promise<Licence[] | null> => {
       const answer = await fetch(new URL(`licences-${of}.json`, document.baseURI), { signal });
       // A build without the file answers with the page.
-      return answer.ok && answer.headers.get("Content-Type")?.includes("json") ? ((await answer.json()) as Licence[]) : null;
+      if (!answer.ok || !answer.headers.get("Content-Type")?.includes("json")) return null;
+      const { texts, list } = (await answer.json()) as { texts: string[]; list: (Omit<Licence, "texts"> & { texts: number[] })[] };
+      return list.map((l) => ({ ...l, texts: l.texts.map((t) => texts[t] ?? "") }));
     },
     staleTime: Infinity,
     refetchInterval: false,

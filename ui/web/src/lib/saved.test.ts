@@ -51,7 +51,7 @@ describe("a saved default of a view", () => {
   };
   it("leaves addresses alone while nothing is saved", () => {
     expect(lacksPinned(fields, "")).toBe(false);
-    expect(formatState(fields, { idle: "separate", shared: [] })).toBe("");
+    expect(formatState(fields, { idle: "separate", shared: [] as string[] })).toBe("");
     expect(parseState(fields, "idle=hide")).toEqual({ idle: "hide", shared: [] });
   });
   it("is applied where the address says nothing, and then stands in it", () => {
@@ -68,7 +68,7 @@ describe("a saved default of a view", () => {
   });
   it("can be told from what somebody chose", () => {
     applySaved({ views: { idle: "hide", sharedNamespaces: ["kube-system"] } });
-    expect(formatState(fields, { idle: "separate", shared: [] })).toBe("idle=separate&shared=");
+    expect(formatState(fields, { idle: "separate", shared: [] as string[] })).toBe("idle=separate&shared=");
     expect(parseState(fields, "idle=separate&shared=")).toEqual({ idle: "separate", shared: [] });
   });
   it("lets links ask for the whole cost where a part is hidden", () => {

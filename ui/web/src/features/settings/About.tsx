@@ -101,7 +101,7 @@ function Text({ licence: l }: { licence: Licence }) {
       </summary>
       {open && (
         <pre className={css.text} tabIndex={0} aria-label={`Licence of ${l.name}`}>
-          {l.text}
+          {l.texts.join("\n\n")}
         </pre>
       )}
     </details>

@@ -36,7 +36,7 @@ export function SaveBar({ unsaved, broken, saving, saved, error, mine, theirs, d
       {conflict && <Conflict mine={mine} theirs={theirs} loadTheirs={loadTheirs} keepMine={keepMine} />}
       {error && !conflict && <Refused error={error} />}
       <div className={css.row}>
-        <Button type="submit" kind="primary" aria-disabled={saving || (!unsaved && !broken) || conflict} disabled={saving || conflict}>
+        <Button type="submit" kind="primary" aria-disabled={saving || conflict || (!unsaved && !broken)}>
           {broken && !unsaved ? "Replace what cannot be understood" : "Save for everybody"}
         </Button>
         <Button onClick={discard} disabled={!unsaved || saving || conflict}>

@@ -51,6 +51,7 @@ function Form({ state, reload }: FormProps) {
   const queries = useQueryClient();
   const mine = documentOf(draft);
   const unsaved = !same(mine, base.saved);
+  const broken = state.problem?.code === "settings broken";
 
   const begin = (from: Schemas["SettingsState"], next: Draft) => {
     setBase(from);
@@ -87,7 +88,7 @@ function Form({ state, reload }: FormProps) {
     setDraft({ ...draft, ...part });
     if (!save.isPending) save.reset();
   };
-  const currency = fleet.data?.data.currency;
+  const known = fleet.data?.data.currency ?? "";
   const fields = { draft, change, refused };
   return (
     <form
@@ -95,7 +96,7 @@ function Form({ state, reload }: FormProps) {
       aria-label="Saved for everybody"
       onSubmit={(e) => {
         e.preventDefault();
-        if (!save.isPending && (unsaved || state.problem)) save.mutate(base.version);
+        if (!save.isPending && !theirs && (unsaved || broken)) save.mutate(base.version);
       }}
     >
       <p className="soft">
@@ -107,12 +108,12 @@ function Form({ state, reload }: FormProps) {
           {state.problem.fix && <p className="soft">What to do: {state.problem.fix}.</p>}
         </Notice>
       )}
-      <Display {...fields} currency={currency ? currency : "USD"} locales={state.locales} />
-      <Aliases {...fields} inForce={state.labelAliases ?? {}} defaults={state.defaultLabelAliases ?? {}} />
+      <Display {...fields} currency={known === "" ? "USD" : known} locales={state.locales} />
+      <Aliases {...fields} inForce={state.labelAliases} defaults={state.defaultLabelAliases} />
       <Views {...fields} />
       <SaveBar
         unsaved={unsaved}
-        broken={state.problem?.code === "settings broken"}
+        broken={broken}
         saving={save.isPending}
         saved={save.isSuccess}
         error={save.error}
