@@ -161,4 +161,18 @@ func TestAbout(t *testing.T) {
 	if a.Version != "test" || !strings.HasPrefix(a.Engine, "DuckDB v") || a.Format != "1.0" || a.DataVersion == "" || a.Storage.Address == "" || len(a.Prices) == 0 {
 		t.Errorf("about: %+v", a)
 	}
+	_, body = r.get("/api/v1/fleet")
+	var fleet struct{ Data httpapi.FleetStatus }
+	if err := json.Unmarshal(body, &fleet); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range fleet.Data.Clusters {
+		sum := 0.0
+		for _, share := range c.PriceSources {
+			sum += share
+		}
+		if c.SourceTarget == "" || c.SourceRead == nil || sum < 0.999 || sum > 1.001 {
+			t.Errorf("%s: source %q read at %v, prices by %v", c.ID, c.SourceTarget, c.SourceRead, c.PriceSources)
+		}
+	}
 }

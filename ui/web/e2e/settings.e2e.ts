@@ -134,7 +134,7 @@ describe("Settings", () => {
     await again.page.goto(`${server()}/ui/fleet`);
     await settled(again.page);
     await again.page
-      .getByText(/\d USD/)
+      .getByText(/\d\sUSD/)
       .first()
       .waitFor();
     await shoot(again.page, "settings-fleet-de");
@@ -275,7 +275,9 @@ describe("Settings", () => {
   it("is found by name", async () => {
     const { page, context } = await visit("/");
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").or(page.getByRole("searchbox")).or(page.getByRole("textbox")).first().fill("settings");
+    await page.getByRole("combobox", { name: /^Find/ }).waitFor();
+    await page.keyboard.type("settings");
+    await page.getByRole("option", { name: "Settings page" }).waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/settings$/);
     await context.close();

@@ -51,8 +51,8 @@ export function About() {
                     <th scope="row">{p.books.join(", ")}</th>
                     <td>{p.what}</td>
                     <td>{p.origin.replace("https://", "")}</td>
-                    <td>{p.asOf}</td>
-                    <td>{p.licence}</td>
+                    <td className={css.short}>{p.asOf}</td>
+                    <td className={css.short}>{p.licence}</td>
                     <td>{p.holder}</td>
                   </tr>
                 ))}
