@@ -27,8 +27,12 @@ ui/web/node_modules/.package-lock.json: ui/web/package-lock.json
 ui/dist/index.html: ui/web/node_modules/.package-lock.json $(UI_FROM)
 	cd ui/web && npm run --silent build
 
+# After the pages, because their build empties the directory.
+ui/dist/licences-go.json: ui/dist/index.html go.sum $(wildcard scripts/licences/*.go)
+	go run ./scripts/licences ./cmd/fleetcost $@
+
 .PHONY: ui
-ui: ui/dist/index.html ## Build the web pages into ui/dist (needs Node 20).
+ui: ui/dist/index.html ui/dist/licences-go.json ## Build the web pages into ui/dist (needs Node 20).
 
 .PHONY: ui-if-node
 ui-if-node:

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"html"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -32,6 +33,10 @@ const (
 	stub  = "stub.html"
 )
 
+// saved is where the server writes what users saved for the pages, so that the
+// first paint knows it without a call.
+const saved = `<meta name="fleetcost-saved" content="{}" />`
+
 // placeholder is what the pages are built with; the server writes the way back
 // to their root there, so that they work at any depth and below any prefix
 // that a proxy adds.
@@ -39,16 +44,17 @@ const placeholder = `<base href="./" />`
 
 // Handler serves the pages below "/": files by their names, and the page itself
 // at every other path, because paths are the app's own. Strip the prefix it is
-// mounted at.
-func Handler() (http.Handler, error) {
+// mounted at. preferences is asked at each page for a JSON object that is
+// written into it.
+func Handler(preferences func() string) (http.Handler, error) {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		return nil, err
 	}
-	return handler(files)
+	return handler(files, preferences)
 }
 
-func handler(files fs.FS) (http.Handler, error) {
+func handler(files fs.FS, preferences func() string) (http.Handler, error) {
 	page, err := fs.ReadFile(files, index)
 	if errors.Is(err, fs.ErrNotExist) {
 		page, err = fs.ReadFile(files, stub)
@@ -56,12 +62,13 @@ func handler(files fs.FS) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the page: %w", err)
 	}
-	return &pages{files: files, page: string(page)}, nil
+	return &pages{files: files, page: string(page), preferences: preferences}, nil
 }
 
 type pages struct {
-	files fs.FS
-	page  string
+	files       fs.FS
+	page        string
+	preferences func() string
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +94,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-cache")
 	back := "./" + strings.Repeat("../", strings.Count(name, "/"))
 	text := strings.Replace(p.page, placeholder, `<base href="`+back+`" />`, 1)
+	text = strings.Replace(text, saved, `<meta name="fleetcost-saved" content="`+html.EscapeString(p.preferences())+`" />`, 1)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	if r.Method == http.MethodHead {
 		return

@@ -21,6 +21,8 @@ func built() fstest.MapFS {
 	}
 }
 
+func nothingSaved() string { return "{}" }
+
 func get(t *testing.T, h http.Handler, path, coding string) (*http.Response, string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -40,7 +42,7 @@ func get(t *testing.T, h http.Handler, path, coding string) (*http.Response, str
 
 // The page is served at every path of the app, with the way back to its root.
 func TestPageAtEveryDepth(t *testing.T) {
-	h, err := handler(built())
+	h, err := handler(built(), nothingSaved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestPageAtEveryDepth(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	h, err := handler(built())
+	h, err := handler(built(), nothingSaved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func TestFiles(t *testing.T) {
 func TestStub(t *testing.T) {
 	files := built()
 	delete(files, "index.html")
-	h, err := handler(files)
+	h, err := handler(files, nothingSaved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +105,32 @@ func TestStub(t *testing.T) {
 // What is embedded, built or not, keeps to the policy: inline script and style
 // would break silently.
 func TestEmbeddedPageKeepsThePolicy(t *testing.T) {
-	h, err := Handler()
+	h, err := Handler(nothingSaved)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, body := get(t, h, "/ui/", "")
 	if m := regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script>|https?://`).FindString(body); m != "" {
 		t.Errorf("the page has %q, which the policy forbids", m)
+	}
+}
+
+// What users saved stands in the page as a browser reads an attribute, whatever
+// it holds.
+func TestSavedStandsInThePage(t *testing.T) {
+	files := built()
+	files["index.html"] = &fstest.MapFile{Data: []byte(`<base href="./" /><meta name="fleetcost-saved" content="{}" />`)}
+	text := `{"views":{"idle":"share"}}`
+	h, err := handler(files, func() string { return text })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `content="{&#34;views&#34;:{&#34;idle&#34;:&#34;share&#34;}}"`
+	if _, body := get(t, h, "/ui/explore", ""); !strings.Contains(body, want) {
+		t.Errorf("the page is %s, want %s in it", body, want)
+	}
+	text = `"/><script>`
+	if _, body := get(t, h, "/ui/", ""); strings.Contains(body, "<script>") {
+		t.Errorf("saved text became markup: %s", body)
 	}
 }

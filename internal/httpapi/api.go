@@ -27,6 +27,8 @@ import (
 type Config struct {
 	Questions query.Questions
 	Fleet     Fleet
+	Settings  Settings
+	About     func(ctx context.Context) (*About, error)
 	// Ready tells whether what the bucket held at start is loaded; until then
 	// cost routes answer 503 with the progress, never a part of the truth.
 	Ready    func() (ready bool, progress string)
@@ -89,6 +91,8 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 	a.registerOverview()
 	a.registerExplore()
 	a.registerSources()
+	a.registerSettings()
+	a.registerAbout()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
@@ -141,6 +145,7 @@ type route struct {
 	summary      string
 	description  string
 	data         bool // answers come from the store: gated by Ready, with an ETag
+	body         any  // a value of the type of the request's body; nil for none
 }
 
 // register adds a route whose parameters are the fields of P and whose data is
@@ -163,7 +168,7 @@ func register[P, T any](a *API, d Dialect, rt route, handle func(*request, *P) (
 		Responses: map[string]*huma.Response{
 			"200": {Description: "OK", Content: content},
 			"default": {
-				Description: "400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault",
+				Description: "400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault",
 				Content:     map[string]*huma.MediaType{"application/json": {Schema: failure}},
 			},
 		},
@@ -174,6 +179,12 @@ func register[P, T any](a *API, d Dialect, rt route, handle func(*request, *P) (
 			a.serve(w, r, d, rt, known, func(req *request) (*reply, error) { return handle(req, in) })
 		}}, nil
 	})
+	if rt.body != nil { // documented only: huma would read it and answer in an error form of its own
+		body := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(rt.body), true, "")
+		a.huma.OpenAPI().Paths[rt.path].Put.RequestBody = &huma.RequestBody{
+			Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: body}},
+		}
+	}
 }
 
 func operationID(rt route) string {

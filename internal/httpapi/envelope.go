@@ -31,6 +31,8 @@ type ErrorEnvelope struct {
 	Reason    string `json:"reason,omitempty"`
 	Hint      string `json:"hint,omitempty" doc:"What to do."`
 	RequestID string `json:"requestId,omitempty"`
+	// Problem is set where the bucket refused.
+	Problem *FleetProblem `json:"problem,omitempty" doc:"What the storage said, with its cause and what to do."`
 	Data      any    `json:"data" doc:"null"`
 }
 
@@ -97,6 +99,7 @@ type reply struct {
 	stream   func(*jsonWriter)     // writes data row by row
 	csv      func(io.Writer) error // set when CSV was asked for
 	filename string                // of the CSV
+	etag     string                // of answers that have a version of their own
 }
 
 // jsonWriter writes JSON piece by piece and keeps the first error.
@@ -151,6 +154,10 @@ func (j *jsonWriter) flush() {
 // writeReply writes a 200. Errors while writing mean that the client is gone.
 func writeReply(w http.ResponseWriter, r *reply) error {
 	h := w.Header()
+	if r.etag != "" {
+		h.Set("ETag", r.etag)
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	if r.meta != nil {
 		h.Set("X-Fleetcost-Data-Version", r.meta.DataVersion)
 		h.Set("X-Fleetcost-Completeness",
@@ -202,7 +209,14 @@ func errorStatus(err error) (int, ErrorEnvelope) {
 	env := ErrorEnvelope{Status: "error"}
 	var q *query.Error
 	var n *notFoundError
+	var st *statusError
+	var sto *StorageError
 	switch {
+	case errors.As(err, &st):
+		env.Code, env.Message, env.Param, env.Reason, env.Hint = st.status, st.Error(), st.param, st.reason, st.hint
+	case errors.As(err, &sto):
+		env.Code, env.Problem = http.StatusBadGateway, sto.Problem
+		env.Message, env.Reason, env.Hint = sto.Error(), sto.Error(), sto.Problem.Fix
 	case errors.As(err, &n):
 		env.Code, env.Message, env.Hint = http.StatusNotFound, n.Error(), n.hint
 	case errors.As(err, &q) && q.Code == query.CodeInvalid:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/ops"
+	"github.com/fleetcost/fleetcost/internal/preferences"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -34,6 +35,8 @@ type fake struct {
 	rows       int
 	version    string
 	retired    map[string]time.Time
+	saved      SettingsState
+	refuses    error
 }
 
 func (f *fake) Allocations(_ context.Context, q query.AllocationQuery) (*query.AllocationAnswer, error) {
@@ -171,10 +174,10 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{fake: &fake{rows: 3, version: "v1", retired: map[string]time.Time{}}, ready: true}
+	s := &server{fake: &fake{rows: 3, version: "v1", retired: map[string]time.Time{}, saved: SettingsState{Version: "none"}}, ready: true}
 	reg := prometheus.NewRegistry()
 	api, err := New(Config{
-		Questions: s.fake, Fleet: s.fake, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
+		Questions: s.fake, Fleet: s.fake, Settings: s.fake, About: s.fake.About, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
 		Ready:   func() (bool, string) { return s.ready, "3 of 7 objects" },
 		Version: "1.2.3",
 		UI: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -254,4 +257,23 @@ func (f *fake) Sources(_ context.Context, w cost.Window, _ query.Filter) (*query
 		{Key: "v1/allocation/date=2026-11-22/cluster_id=a/data.parquet", ETag: "e1", Cluster: "a", Generation: 7, Rows: 10, Bytes: 100, Loaded: testNow},
 		{Key: "v1/allocation/date=2026-11-22/cluster_id=b/data.parquet", ETag: "e2", Cluster: "b", Generation: 8, Rows: 5, Bytes: 50, Loaded: testNow},
 	}}, f.err
+}
+
+func (f *fake) Settings(context.Context) (*SettingsState, error) { return &f.saved, nil }
+
+func (f *fake) SaveSettings(_ context.Context, doc *preferences.Document, over string) (*SettingsState, error) {
+	if f.refuses != nil {
+		return nil, f.refuses
+	}
+	if over != f.saved.Version {
+		return &f.saved, ErrSettingsConflict
+	}
+	f.saved.Saved, f.saved.Version = *doc, over+"+1"
+	return &f.saved, nil
+}
+
+func (f *fake) LabelAliases() map[string][]string { return map[string][]string{"team": {"squad"}} }
+
+func (f *fake) About(context.Context) (*About, error) {
+	return &About{Version: "1.2.3", Modules: []AboutModule{}, Prices: []AboutPrices{}}, nil
 }

@@ -50,6 +50,8 @@ type ClusterStatus struct {
 	Region       string     `json:"region,omitempty"`
 	Currency     string     `json:"currency,omitempty"`
 	Source       string     `json:"source,omitempty" doc:"where its usage comes from: prometheus, kubernetes, simulated"`
+	SourceTarget string     `json:"sourceTarget,omitempty" doc:"what answers there, as the agent found it: Prometheus, Thanos, …"`
+	SourceRead   *time.Time `json:"sourceRead,omitempty" doc:"when the agent last looked the source over"`
 	StartedAt    *time.Time `json:"startedAt,omitempty" doc:"of the agent"`
 	LastPush     *time.Time `json:"lastPush,omitempty"`
 	FirstHour    *time.Time `json:"firstHour,omitempty"`
@@ -65,6 +67,9 @@ type ClusterStatus struct {
 	Bytes         int64 `json:"bytes"`
 	// DefaultShare is nil while the agent has priced nothing.
 	DefaultShare *float64 `json:"defaultShare" doc:"share of the last day's asset cost at default prices, as the agent tells; null while it is unknown"`
+
+	// PriceSources has the shares of the last day's asset cost.
+	PriceSources map[string]float64 `json:"priceSources,omitempty" doc:"share of the last day's asset cost by the source of its prices: book:<provider>/<region>, csv, custom, metric, default, …"`
 
 	Days     []DayCoverage  `json:"days" doc:"ascending"`
 	Problems []FleetProblem `json:"problems"`
@@ -120,6 +125,8 @@ type Configs struct {
 	CurrencyCode string `json:"currencyCode"`
 	Provider     string `json:"provider"`
 	Discount     string `json:"discount"`
+	// LabelAliases is ours.
+	LabelAliases map[string][]string `json:"labelAliases" doc:"labels behind department, environment, owner, product and team that are in force, the first present wins"`
 }
 
 // RetireParams are the parameters of the retire route.
@@ -202,7 +209,7 @@ func (a *API) registerClusters(d Dialect) {
 		if err != nil {
 			return nil, err
 		}
-		c := Configs{CurrencyCode: f.Currency, Provider: "fleet", Discount: "0%"}
+		c := Configs{CurrencyCode: f.Currency, Provider: "fleet", Discount: "0%", LabelAliases: a.cfg.Settings.LabelAliases()}
 		if c.CurrencyCode == "" {
 			c.CurrencyCode = defaultCurrency
 		}

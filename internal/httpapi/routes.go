@@ -90,7 +90,7 @@ func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
 	env := ErrorEnvelope{Code: http.StatusNotFound, Status: "error", Hint: "/openapi.json lists all routes"}
 	env.Message = "no route " + r.Method + " " + r.URL.Path + " (" + env.Hint + ")"
 	var allowed []string
-	for _, m := range []string{http.MethodGet, http.MethodPost} {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 		probe := r.Clone(r.Context())
 		probe.Method = m
 		if _, pattern := a.mux.Handler(probe); pattern != "/" && pattern != "" {

@@ -16,6 +16,14 @@ type Build struct {
 	Time     string `json:"time,omitempty"`     // of the commit, RFC 3339
 	Go       string `json:"go"`
 	Platform string `json:"platform"` // "linux/amd64"
+
+	Modules []Module `json:"-"` // linked in, by path
+}
+
+// Module is a Go module that a program was built of.
+type Module struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
 }
 
 // ReadBuild describes the running binary. version is what the linker was told
@@ -27,6 +35,12 @@ func ReadBuild(version string) Build {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if b.Version == "" && info.Main.Version != "(devel)" {
 			b.Version = info.Main.Version
+		}
+		for _, m := range info.Deps {
+			if m.Replace != nil {
+				m = m.Replace
+			}
+			b.Modules = append(b.Modules, Module{m.Path, m.Version})
 		}
 		for _, s := range info.Settings {
 			switch s.Key {

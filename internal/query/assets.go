@@ -159,7 +159,7 @@ func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, 
 // group used. A node counts once, in one of its groups, should it change
 // between them within a set.
 func (r *assetRun) usedSQL(exprs []string) (string, error) {
-	b := newTextBuilder(SourceAsset, r.e.cfg.LabelAliases, r.meta)
+	b := newTextBuilder(SourceAsset, r.e.aliases.Load().keys, r.meta)
 	if _, err := b.group(r.dims); err != nil { // for its columns and joins
 		return "", err
 	}
@@ -217,7 +217,7 @@ func groupID(v []any) string {
 }
 
 func (r *assetRun) grouped() error {
-	b := newTextBuilder(SourceAsset, r.e.cfg.LabelAliases, r.meta)
+	b := newTextBuilder(SourceAsset, r.e.aliases.Load().keys, r.meta)
 	parts, err := b.group(r.dims)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (r *allocRun) attach(pages [][]*AllocationRow) error {
 	group := slices.Concat([]string{"s"}, columns, []string{"type", "cluster", "asset_id"})
 	where := []string{r.meta.inCurrency()}
 	if r.scope != nil {
-		b := newTextBuilder(SourceAllocation, r.e.cfg.LabelAliases, r.meta)
+		b := newTextBuilder(SourceAllocation, r.e.aliases.Load().keys, r.meta)
 		text, err := b.condition(r.scope)
 		if err != nil {
 			return err

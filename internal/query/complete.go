@@ -64,7 +64,7 @@ func (e *Engine) completionSQL(q CompletionQuery, meta *storeMeta, limit int) (s
 	} else if q.Source != SourceAllocation && q.Source != "" {
 		return "", invalid("source", fmt.Sprintf("%q has no values to complete", q.Source), "use allocation or asset")
 	}
-	b := newTextBuilder(source, e.cfg.LabelAliases, meta)
+	b := newTextBuilder(source, e.aliases.Load().keys, meta)
 	where, err := b.condition(q.Filter.Root)
 	if err != nil {
 		return "", err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -52,6 +53,7 @@ type Engine struct {
 	store    Store
 	hydrator Hydrator
 	cfg      Config
+	aliases  atomic.Pointer[aliasSet]
 	cache    *answerCache
 	meta     metaCache
 }
@@ -64,16 +66,6 @@ func New(db Store, hydrator Hydrator, cfg Config) (*Engine, error) {
 	if db == nil || cfg.Now == nil {
 		return nil, errors.New("query.New: a store and a clock are needed")
 	}
-	if cfg.LabelAliases == nil {
-		cfg.LabelAliases = DefaultLabelAliases()
-	}
-	aliases := map[string][]string{}
-	for name, keys := range cfg.LabelAliases {
-		for _, k := range keys {
-			aliases[name] = append(aliases[name], cost.SanitizeLabel(k))
-		}
-	}
-	cfg.LabelAliases = aliases
 	if cfg.Retired == nil {
 		cfg.Retired = func(string) (time.Time, bool) { return time.Time{}, false }
 	}
@@ -89,16 +81,19 @@ func New(db Store, hydrator Hydrator, cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{store: db, hydrator: hydrator, cfg: cfg, cache: newAnswerCache(cfg.CacheBytes)}, nil
+	e := &Engine{store: db, hydrator: hydrator, cfg: cfg, cache: newAnswerCache(cfg.CacheBytes)}
+	e.SetLabelAliases(cfg.LabelAliases)
+	return e, nil
 }
 
-// DataVersion implements Questions.
+// DataVersion implements Questions. What the alias properties stand for is part
+// of the version: other labels, other answers.
 func (e *Engine) DataVersion(ctx context.Context) (string, error) {
 	v, err := e.store.DataVersion(ctx)
 	if err != nil {
 		return "", internal("read the data version", err)
 	}
-	return v, nil
+	return v + e.aliases.Load().mark, nil
 }
 
 // maxAttempts is how often an answer is begun anew because data were loaded

@@ -399,3 +399,44 @@ func checkFiltersOfTheGrammarRun(t *testing.T, f *fleet) {
 		}
 	}
 }
+
+// Other labels behind an alias are other answers: at once, under another
+// version, and the old ones again when the labels are.
+func TestLabelAliasesChange(t *testing.T) {
+	f := newFleet(t, 2)
+	e := f.engine(t)
+	groups := func() (names []string, version string) {
+		a := ask(t, t, e, query.AllocationQuery{Window: f.window(), Aggregate: dims(t, "team")})
+		for i := range a.Sets[0].Rows {
+			names = append(names, a.Sets[0].Rows[i].Name)
+		}
+		slices.Sort(names)
+		return names, a.DataVersion
+	}
+	before, v1 := groups()
+	want := map[string]bool{}
+	a := ask(t, t, e, query.AllocationQuery{Window: f.window(), Aggregate: dims(t, "label:app")})
+	for i := range a.Sets[0].Rows {
+		want[a.Sets[0].Rows[i].Name] = true
+	}
+	e.SetLabelAliases(map[string][]string{"team": {"noSuch", "app"}})
+	if got := e.LabelAliases()["team"]; !slices.Equal(got, []string{"no_such", "app"}) {
+		t.Errorf("team stands for %v", got)
+	}
+	after, v2 := groups()
+	if v1 == v2 || slices.Equal(before, after) || len(after) != len(want) {
+		t.Errorf("after the change: %v at %s, before %v at %s", after, v2, before, v1)
+	}
+	for _, n := range after {
+		if !want[n] {
+			t.Errorf("%s is no value of the label", n)
+		}
+	}
+	if v, err := e.DataVersion(t.Context()); err != nil || v != v2 {
+		t.Errorf("version %s (%v), the answer says %s", v, err, v2)
+	}
+	e.SetLabelAliases(nil)
+	if back, v3 := groups(); v3 != v1 || !slices.Equal(back, before) {
+		t.Errorf("back to the defaults: %v at %s, want %v at %s", back, v3, before, v1)
+	}
+}

@@ -16,7 +16,7 @@ type statement struct {
 }
 
 func (r *allocRun) statement() *statement {
-	return &statement{textBuilder: newTextBuilder(SourceAllocation, r.e.cfg.LabelAliases, r.meta)}
+	return &statement{textBuilder: newTextBuilder(SourceAllocation, r.e.aliases.Load().keys, r.meta)}
 }
 
 // filter adds a condition of the grammar.

@@ -30,7 +30,8 @@ const (
 
 // fleet is the API's view of ingest and of the retirements.
 type fleet struct {
-	s *Server
+	s       *Server
+	version func(context.Context) (string, error) // of the answers
 
 	// What ingest knows changes with every look at the bucket; reading it costs
 	// a pass over the ledger, so it is kept from one look to the next.
@@ -62,7 +63,7 @@ func (f *fleet) Fleet(ctx context.Context) (*httpapi.FleetStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := s.store.DataVersion(ctx)
+	version, err := f.version(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +235,7 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	if c.OwnerUID == "" {
 		c.OwnerUID = s.OwnerUID
 	}
+	c.SourceTarget, c.SourceRead, c.PriceSources = s.Source.Target, moment(s.Source.LastRead), shares(s.Prices.BySource)
 	if len(s.Prices.BySource) > 0 { // an agent that has priced nothing knows no share
 		c.DefaultShare = &s.Prices.DefaultShare
 	}
@@ -249,6 +251,24 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 	for _, m := range s.Source.Missing {
 		c.Missing = append(c.Missing, httpapi.FleetProblem{Code: m.Metric, Message: m.Effect, Fix: m.Fix})
 	}
+}
+
+// shares turns amounts into shares of their sum.
+func shares(amounts map[string]float64) map[string]float64 {
+	var sum float64
+	for _, v := range amounts {
+		sum += v
+	}
+	if sum <= 0 {
+		return nil
+	}
+	out := make(map[string]float64, len(amounts))
+	for name, v := range amounts {
+		if v > 0 {
+			out[name] = v / sum
+		}
+	}
+	return out
 }
 
 // moment is a time for JSON; nil when unknown.

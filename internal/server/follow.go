@@ -31,11 +31,17 @@ func (s *Server) follow(ctx context.Context) error {
 	}
 }
 
-// look is one look at the bucket: what the clusters pushed, and who retired.
+// look is one look at the bucket: what users saved, what the clusters pushed, and
+// who retired.
 func (s *Server) look(ctx context.Context) {
+	// First, because the first load may take long and its answers rest on them.
+	savedErr := s.saved.load(ctx)
 	report, err := s.ingest.Sync(ctx)
 	if err == nil {
 		err = s.retired.load(ctx)
+	}
+	if err == nil {
+		err = savedErr
 	}
 	if ctx.Err() != nil {
 		return

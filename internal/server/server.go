@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,9 +29,11 @@ type Server struct {
 	logger   *slog.Logger
 	bucket   bucket.Bucket
 	names    diagnose.Names // of the storage config, for explanations
+	storage  httpapi.AboutStorage
 	store    *store.Store
 	ingest   *ingest.Ingester
 	retired  *retirements
+	saved    *savedSettings
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
@@ -99,6 +100,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) error {
 	if s.cfg.Bucket != nil {
 		s.bucket = s.cfg.Bucket
+		s.storage.Address = s.bucket.String()
 		return nil
 	}
 	source := bucket.Source{
@@ -107,6 +109,10 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 	}
 	if bc, _, err := source.Read(); err == nil { // OpenFile says what is wrong
 		s.names = namesOf(&bc, s.cfg.Getenv)
+		at := bc.Location()
+		s.storage = httpapi.AboutStorage{
+			Type: string(bc.Type), Bucket: at.Bucket, Prefix: at.Prefix, Region: at.Region, Endpoint: at.Endpoint, ConfigFile: s.cfg.StorageConfig,
+		}
 	}
 	b, warnings, err := bucket.OpenFile(ctx, source, bucket.Deps{
 		Logger: s.cfg.Logger.With("component", "bucket"), Getenv: s.cfg.Getenv, Registerer: reg, Now: s.cfg.Now,
@@ -119,6 +125,7 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		return err
 	}
 	s.bucket, s.refused, s.caller = b, b.Refused, b.CallerARN
+	s.storage.Address = b.String()
 	for _, w := range warnings {
 		s.logger.Warn("storage config", "warning", w.String())
 	}
@@ -127,27 +134,25 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 }
 
 func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
-	labels := query.DefaultLabelAliases()
-	for name, list := range s.cfg.LabelAliases {
-		labels[name] = strings.Split(list, "|")
-	}
 	cache := int64(s.cfg.CacheMiB) << 20
 	if cache == 0 {
 		cache = -1
 	}
 	engine, err := query.New(s.store, s.ingest, query.Config{
-		LabelAliases: labels, Now: s.cfg.Now, Retired: s.retired.at, Settle: settle, CacheBytes: cache,
+		Now: s.cfg.Now, Retired: s.retired.at, Settle: settle, CacheBytes: cache,
 		Logger: s.cfg.Logger.With("component", "query"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the query engine: %w", err)
 	}
-	page, err := ui.Handler()
+	s.saved = newSavedSettings(s.bucket, s.cfg.LabelAliases, engine.SetLabelAliases)
+	page, err := ui.Handler(s.saved.forPages)
 	if err != nil {
 		return nil, fmt.Errorf("open the web page: %w", err)
 	}
+	view := &fleet{s: s, version: engine.DataVersion}
 	api, err := httpapi.New(httpapi.Config{
-		Questions: engine, Fleet: &fleet{s: s}, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
+		Questions: engine, Fleet: view, Settings: view, About: view.about, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
 		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {

@@ -225,6 +225,15 @@ func (s *Store) Snapshot(ctx context.Context, fn func(q Querier, version string)
 	return fn(tx, known)
 }
 
+// Engine names the database engine and its version: "DuckDB v1.5.6".
+func (s *Store) Engine(ctx context.Context) (string, error) {
+	var version string
+	if err := s.db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
+		return "", fmt.Errorf("ask the store for its version: %w", err)
+	}
+	return "DuckDB " + version, nil
+}
+
 // DataVersion names what the store holds: a hash of the keys and ETags of the
 // objects loaded. Equal data have equal names, in a rebuilt store as well.
 func (s *Store) DataVersion(ctx context.Context) (string, error) {

@@ -1,6 +1,7 @@
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { licences } from "./scripts/licences";
 
 // The server writes the base of a page into it, so that the app works below any
 // path; the development server has one fixed base.
@@ -12,7 +13,7 @@ const devBase: Plugin = {
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), devBase],
+  plugins: [react(), devBase, licences()],
   build: { outDir: "build", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: {
     proxy: Object.fromEntries(

@@ -17,7 +17,7 @@ for (const file of walk(from)) {
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(file, target);
   // The page itself is written anew for each path it is asked at.
-  if (!/\.(js|css|svg)$/.test(file)) continue;
+  if (!/\.(js|css|svg|json)$/.test(file)) continue;
   const text = readFileSync(file);
   writeFileSync(`${target}.gz`, gzipSync(text, { level: 9 }));
   writeFileSync(`${target}.br`, brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));

@@ -14,6 +14,8 @@ export class ApiError extends Error {
     readonly hint: string | undefined,
     readonly requestId: string | undefined,
     readonly param: string | undefined,
+    /** What the bucket said, where it refused. */
+    readonly problem?: Schemas["FleetProblem"],
   ) {
     super(message);
     this.name = "ApiError";
@@ -49,5 +51,6 @@ export async function unwrap<T>(ask: Promise<Result<T>>): Promise<T> {
     body.hint,
     body.requestId ?? result.response.headers.get("X-Request-Id") ?? undefined,
     body.param,
+    body.problem,
   );
 }

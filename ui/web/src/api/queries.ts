@@ -37,6 +37,49 @@ export const exploreQuery = (source: "allocation" | "assets", query: AllocationP
     placeholderData: keepPreviousData,
   });
 
+export const settingsQuery = () =>
+  queryOptions({
+    queryKey: ["settings"],
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/settings", { signal })),
+    refetchInterval: false,
+    refetchOnWindowFocus: false,
+    staleTime: 0,
+  });
+
+/** Replaces the saved document of a version. */
+export const saveSettings = (version: string, body: Schemas["Document"]) =>
+  unwrap(client.PUT("/api/v1/settings", { params: { header: { "If-Match": version } }, body }));
+
+export const savedSettings = async (): Promise<Schemas["Document"]> => (await unwrap(client.GET("/api/v1/settings"))).data.saved;
+
+export const aboutQuery = () =>
+  queryOptions({
+    queryKey: ["about"],
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/about", { signal })),
+  });
+
+export interface Licence {
+  name: string;
+  version: string;
+  licence: string;
+  texts: string[];
+}
+
+/** The licences that were collected when the pages or the program were built; null: that build collected none. */
+export const licencesQuery = (of: "go" | "npm") =>
+  queryOptions({
+    queryKey: ["licences", of],
+    queryFn: async ({ signal }): Promise<Licence[] | null> => {
+      const answer = await fetch(new URL(`licences-${of}.json`, document.baseURI), { signal });
+      // A build without the file answers with the page.
+      if (!answer.ok || !answer.headers.get("Content-Type")?.includes("json")) return null;
+      const { texts, list } = (await answer.json()) as { texts: string[]; list: (Omit<Licence, "texts"> & { texts: number[] })[] };
+      return list.map((l) => ({ ...l, texts: l.texts.map((t) => texts[t] ?? "") }));
+    },
+    staleTime: Infinity,
+    refetchInterval: false,
+  });
+
 export const sourcesQuery = (window: string, filter: string) =>
   queryOptions({
     queryKey: ["sources", window, filter],

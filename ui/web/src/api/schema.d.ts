@@ -186,6 +186,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/about": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What is running, on which storage, and made of what */
+    get: operations["get-api-v1-about"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/clusters/{id}/retire": {
     parameters: {
       query?: never;
@@ -296,6 +313,30 @@ export interface paths {
      */
     get: operations["get-api-v1-overview"];
     put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/settings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What is saved for everybody
+     * @description Label aliases, which act on every answer at once; how the pages write amounts; and what the pages ask by default, which never acts on the API. One document in the bucket, the same for every server of the fleet. The ETag is its version.
+     */
+    get: operations["get-api-v1-settings"];
+    /**
+     * Save for everybody
+     * @description Replaces the whole document. If-Match is required: 428 without it, 412 if somebody else saved in between, and then nothing is changed. 400 names every unknown key and value; 502 says why the bucket refused.
+     */
+    put: operations["put-api-v1-settings"];
     post?: never;
     delete?: never;
     options?: never;
@@ -1147,6 +1188,56 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    About: {
+      /** @description time of that commit */
+      builtAt?: string;
+      dataVersion: string;
+      /** @description the database engine and its version */
+      engine: string;
+      /** @description version of the bucket format that it reads up to */
+      format: string;
+      go: string;
+      /** @description of the program itself, SPDX */
+      licence: string;
+      /** @description Go modules that the program was built of; their licences are in the pages' licences-go.json */
+      modules: components["schemas"]["AboutModule"][];
+      platform: string;
+      /** @description where the embedded price books come from */
+      prices: components["schemas"]["AboutPrices"][];
+      /** @description commit that it was built of */
+      revision?: string;
+      storage: components["schemas"]["AboutStorage"];
+      /** @description of the server */
+      version: string;
+    };
+    AboutModule: {
+      path: string;
+      version: string;
+    };
+    AboutPrices: {
+      /** @description date of the prices */
+      asOf: string;
+      books: string[];
+      /** @description of the copyright */
+      holder: string;
+      /** @description SPDX */
+      licence: string;
+      /** @description address of the project that collected them */
+      origin: string;
+      what: string;
+    };
+    AboutStorage: {
+      /** @description as in the logs: s3://name/prefix */
+      address: string;
+      bucket?: string;
+      /** @description path of the storage config on the server */
+      configFile?: string;
+      endpoint?: string;
+      prefix?: string;
+      region?: string;
+      /** @description of the storage config: S3, GCS, AZURE, FILESYSTEM */
+      type?: string;
+    };
     Allocation: {
       /** Format: double */
       cpuCoreHours: number | null;
@@ -1518,6 +1609,10 @@ export interface components {
       missing: components["schemas"]["FleetProblem"][] | null;
       ownerProof?: string;
       ownerUid?: string;
+      /** @description share of the last day's asset cost by the source of its prices: book:<provider>/<region>, csv, custom, metric, default, … */
+      priceSources?: {
+        [key: string]: number;
+      };
       problems: components["schemas"]["FleetProblem"][] | null;
       provider?: string;
       region?: string;
@@ -1529,6 +1624,13 @@ export interface components {
       silentSince?: string;
       /** @description where its usage comes from: prometheus, kubernetes, simulated */
       source?: string;
+      /**
+       * Format: date-time
+       * @description when the agent last looked the source over
+       */
+      sourceRead?: string;
+      /** @description what answers there, as the agent found it: Prometheus, Thanos, … */
+      sourceTarget?: string;
       /** Format: int64 */
       spoolDays?: number;
       /**
@@ -1571,6 +1673,10 @@ export interface components {
     Configs: {
       currencyCode: string;
       discount: string;
+      /** @description labels behind department, environment, owner, product and team that are in force, the first present wins */
+      labelAliases: {
+        [key: string]: string[] | null;
+      };
       provider: string;
     };
     CostParts: {
@@ -1584,6 +1690,17 @@ export interface components {
       total: number;
       /** @description units of currency, exact, at most nine decimals */
       unmounted: number;
+    };
+    CurrencyFormat: {
+      /**
+       * Format: int64
+       * @description 0 to 4; default: those of the currency
+       */
+      decimals?: number;
+      /** @description symbol ($1.00), code (USD 1.00) or none (1.00, the currency stands in the heads); default symbol */
+      display?: string;
+      /** @description whose marks group digits and begin decimals, in amounts and all other numbers; default en-US */
+      locale?: string;
     };
     CustomCost: Record<string, never>;
     CustomCostSeries: {
@@ -1614,6 +1731,26 @@ export interface components {
       partialHours?: number;
       /** Format: int64 */
       rows: number;
+    };
+    Document: {
+      /** @description how the pages write amounts; nothing is ever exchanged */
+      currencyFormat?: components["schemas"]["CurrencyFormat"];
+      /** @description labels behind department, environment, owner, product and team, the first present wins; an alias left out is that of the server's --label-aliases */
+      labelAliases?: {
+        [key: string]: string[] | null;
+      };
+      /** @description what the pages ask where their address says nothing; never acts on the API */
+      views?: components["schemas"]["Views"];
+    };
+    EnvelopeAbout: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["About"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
     };
     EnvelopeAllocationTopline: {
       /** Format: int64 */
@@ -1827,6 +1964,16 @@ export interface components {
       /** @description What was asked and not done as asked; parts joined by '; '. */
       warning?: string;
     };
+    EnvelopeSettingsState: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["SettingsState"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
     EnvelopeSources: {
       /** Format: int64 */
       code: number;
@@ -1878,6 +2025,8 @@ export interface components {
       message: string;
       /** @description The parameter at fault. */
       param?: string;
+      /** @description What the storage said, with its cause and what to do. */
+      problem?: components["schemas"]["FleetProblem"];
       reason?: string;
       requestId?: string;
       /** @description error */
@@ -2180,6 +2329,26 @@ export interface components {
       at: string | null;
       id: string;
     };
+    SettingsState: {
+      /** @description those of the server's --label-aliases and of the program, in force where none are saved */
+      defaultLabelAliases: {
+        [key: string]: string[] | null;
+      };
+      /** @description of the object in the bucket, below its prefix */
+      key: string;
+      /** @description in force: the saved ones over those of the server */
+      labelAliases: {
+        [key: string]: string[] | null;
+      };
+      /** @description that currencyFormat.locale may name */
+      locales: string[];
+      /** @description why what is saved is not in force, or could not be read */
+      problem?: components["schemas"]["FleetProblem"];
+      /** @description what is saved; what it leaves out is the default */
+      saved: components["schemas"]["Document"];
+      /** @description of what is saved; give it as If-Match to save over it. none: nothing is saved */
+      version: string;
+    };
     SharedCostPart: {
       name: string;
       /** @description units of currency, exact, at most nine decimals */
@@ -2286,6 +2455,14 @@ export interface components {
     };
     Unretired: {
       id: string;
+    };
+    Views: {
+      /** @description separate, share (within the cluster), sharenode (within the node) or hide; default separate */
+      idle?: string;
+      /** @description separate, share or hide; default separate */
+      overhead?: string;
+      /** @description whose cost the other namespaces of the cluster bear; kube-* stands for all that begin so; default none */
+      sharedNamespaces?: string[] | null;
     };
     Window: {
       /** Format: date-time */
@@ -2418,7 +2595,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2458,7 +2635,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2565,7 +2742,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2672,7 +2849,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2779,7 +2956,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2886,7 +3063,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2993,7 +3170,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3100,7 +3277,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3207,7 +3384,36 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-api-v1-about": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeAbout"];
+        };
+      };
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3242,7 +3448,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeRetired"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3274,7 +3480,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeUnretired"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3383,7 +3589,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3458,7 +3664,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3487,7 +3693,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeFleetStatus"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3525,7 +3731,72 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeOverview"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-api-v1-settings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSettingsState"];
+        };
+      };
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "put-api-v1-settings": {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Required: the version that is replaced, as GET answered it; "none" where nothing is saved. */
+        "If-Match"?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["Document"];
+      };
+    };
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeSettingsState"];
+        };
+      };
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3559,7 +3830,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeSources"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3634,7 +3905,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3674,7 +3945,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3749,7 +4020,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3793,7 +4064,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3833,7 +4104,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3862,7 +4133,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3906,7 +4177,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3950,7 +4221,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -3994,7 +4265,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4023,7 +4294,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeClusterInfo"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4052,7 +4323,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4081,7 +4352,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4120,7 +4391,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4159,7 +4430,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4188,7 +4459,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeConfigs"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4333,7 +4604,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4373,7 +4644,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4480,7 +4751,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4587,7 +4858,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4694,7 +4965,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4801,7 +5072,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -4908,7 +5179,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5015,7 +5286,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5122,7 +5393,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5197,7 +5468,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5237,7 +5508,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5312,7 +5583,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5356,7 +5627,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5396,7 +5667,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListString"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5425,7 +5696,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5469,7 +5740,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5513,7 +5784,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5557,7 +5828,7 @@ export interface operations {
           "text/csv": string;
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5586,7 +5857,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeClusterInfo"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5615,7 +5886,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeMapStringClusterInfo"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5644,7 +5915,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeListBillSource"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5683,7 +5954,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeCustomCostSeries"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5722,7 +5993,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeCustomCostTotal"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;
@@ -5751,7 +6022,7 @@ export interface operations {
           "application/json": components["schemas"]["EnvelopeConfigs"];
         };
       };
-      /** @description 400: a malformed value; 503: still loading, or detail beyond retention; 500: our fault */
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
       default: {
         headers: {
           [name: string]: unknown;

@@ -12,10 +12,12 @@ const load = {
   explore: () => import("../features/explore/Explore"),
   fleet: () => import("../features/fleet/Fleet"),
   cluster: () => import("../features/fleet/Cluster"),
+  settings: () => import("../features/settings/Settings"),
 };
 const Explore = lazy(() => load.explore().then((m) => ({ default: m.Explore })));
 const Fleet = lazy(() => load.fleet().then((m) => ({ default: m.Fleet })));
 const Cluster = lazy(() => load.cluster().then((m) => ({ default: m.Cluster })));
+const Settings = lazy(() => load.settings().then((m) => ({ default: m.Settings })));
 
 /** Loads the other pages once the first one had its time, so that a click need not. */
 function useOtherPages() {
@@ -59,9 +61,10 @@ export function App() {
                   <Route path="/explore" component={Explore} />
                   <Route path="/fleet" component={Fleet} />
                   <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
+                  <Route path="/settings" component={Settings} />
                   <Route>
                     <Notice title="There is no such page." tone="warn">
-                      <p>The address may be of another version. Home, Explore and Fleet are in the bar above.</p>
+                      <p>The address may be of another version. Home, Explore, Fleet and Settings are in the bar above.</p>
                     </Notice>
                   </Route>
                 </Switch>

@@ -20,6 +20,7 @@ const places = [
   { path: "/", label: "Home" },
   { path: "/explore", label: "Explore" },
   { path: "/fleet", label: "Fleet" },
+  { path: "/settings", label: "Settings" },
 ] as const;
 
 const isAt = (location: string, path: string) => (path === "/" ? location === "/" : location === path || location.startsWith(`${path}/`));

@@ -1,43 +1,74 @@
 // How numbers and times are written. Money keeps its currency, times are UTC.
 
+/** How amounts carry their currency, and whose marks all numbers are written with. */
+export interface CurrencyFormat {
+  /** $1.00, USD 1.00, or 1.00 with the currency in the heads only. */
+  display: "symbol" | "code" | "none";
+  /** null: those of the currency. */
+  decimals: number | null;
+  locale: string;
+}
+
+export const plainFormat: CurrencyFormat = { display: "symbol", decimals: null, locale: "en-US" };
+
+// One format for the whole page, set before the first paint and when it is saved anew.
+let current = plainFormat;
+
+export function setCurrencyFormat(format: CurrencyFormat): void {
+  current = format;
+}
+
 const cache = new Map<string, Intl.NumberFormat>();
-function numberFormat(options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  const key = JSON.stringify(options);
+function numberFormat(options: Intl.NumberFormatOptions, { locale }: CurrencyFormat = current): Intl.NumberFormat {
+  const key = locale + JSON.stringify(options);
   let f = cache.get(key);
   if (!f) {
-    f = new Intl.NumberFormat("en-US", options);
+    f = new Intl.NumberFormat(locale, options);
     cache.set(key, f);
   }
   return f;
 }
 
-/** An amount to the cent: $1,234.56. */
-export function money(value: number, currency: string): string {
+/** The decimals of an amount: those chosen, else those of the currency. */
+function decimalsOf(currency: string, format: CurrencyFormat): number {
+  if (format.decimals !== null) return format.decimals;
   try {
-    return numberFormat({ style: "currency", currency }).format(value);
+    return numberFormat({ style: "currency", currency }, format).resolvedOptions().maximumFractionDigits ?? 2;
   } catch {
-    return `${numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value)} ${currency}`;
+    return 2;
   }
 }
 
+/** A number with its currency as the format says; a code that Intl does not know stands behind. */
+function withCurrency(value: number, currency: string, options: Intl.NumberFormatOptions, format: CurrencyFormat): string {
+  if (format.display === "none") return numberFormat(options, format).format(value);
+  try {
+    return numberFormat({ style: "currency", currency, currencyDisplay: format.display, ...options }, format).format(value);
+  } catch {
+    return `${numberFormat(options, format).format(value)} ${currency}`;
+  }
+}
+
+/** An amount with all its decimals: $1,234.56. */
+export function money(value: number, currency: string, format: CurrencyFormat = current): string {
+  const digits = decimalsOf(currency, format);
+  return withCurrency(value, currency, { minimumFractionDigits: digits, maximumFractionDigits: digits }, format);
+}
+
 /** An amount for axes and tiles: $1.2K, $340, $4.56. */
-export function brief(value: number, currency: string): string {
+export function brief(value: number, currency: string, format: CurrencyFormat = current): string {
   const size = Math.abs(value);
   const options: Intl.NumberFormatOptions =
     size >= 10_000
       ? { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 }
       : { maximumFractionDigits: size < 10 && size !== 0 ? 2 : 0, minimumFractionDigits: size < 10 && size !== 0 ? 2 : 0 };
-  try {
-    return numberFormat({ style: "currency", currency, ...options }).format(value);
-  } catch {
-    return numberFormat(options).format(value);
-  }
+  return withCurrency(value, currency, options, format);
 }
 
 /** A change with its sign: +$12.00, −$3.50. */
-export function signed(value: number, currency: string): string {
-  const text = money(Math.abs(value), currency);
-  if (Number(Math.abs(value).toFixed(2)) === 0) return money(0, currency);
+export function signed(value: number, currency: string, format: CurrencyFormat = current): string {
+  const text = money(Math.abs(value), currency, format);
+  if (Number(Math.abs(value).toFixed(decimalsOf(currency, format))) === 0) return money(0, currency, format);
   return `${value > 0 ? "+" : "−"}${text}`;
 }
 
@@ -63,12 +94,13 @@ export function relative(before: number, after: number): string {
 }
 
 /**
- * What rounded parts lack to the rounded total, in cents' worth: shown as a row
- * of its own, so that a part reads the same on every page.
+ * What rounded parts lack to the rounded total, at the decimals that are shown:
+ * a row of its own, so that a part reads the same on every page.
  */
-export function rounding(parts: readonly number[], total: number): number {
-  const cents = (v: number) => Math.round(v * 100);
-  return (cents(total) - parts.reduce((s, p) => s + cents(p), 0)) / 100;
+export function rounding(parts: readonly number[], total: number, currency = "USD", format: CurrencyFormat = current): number {
+  const unit = 10 ** decimalsOf(currency, format);
+  const units = (v: number) => Math.round(v * unit);
+  return (units(total) - parts.reduce((s, p) => s + units(p), 0)) / unit;
 }
 
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });

@@ -1,4 +1,4 @@
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { useLocation, useSearch } from "wouter";
 
 // The URL is the whole state of a page. A field reads its text and writes it
@@ -8,6 +8,8 @@ export interface Field<T> {
   parse: (text: string | null) => T;
   /** undefined: the default, left out. */
   format: (value: T) => string | undefined;
+  /** Whether the address must hold the field, because its default may change. */
+  pinned?: () => boolean;
 }
 
 export type Fields<S> = { [K in keyof S]: Field<S[K]> };
@@ -23,9 +25,11 @@ export function text(fallback = ""): Field<string> {
   return { parse: (t) => t ?? fallback, format: (v) => (v === fallback ? undefined : v) };
 }
 
+export const writeList = (v: readonly string[]): string => v.map((x) => x.replaceAll("%", "%25").replaceAll(",", "%2C")).join(",");
+
 /** A list, comma-separated; commas within a value are kept by escaping. */
 export function list(fallback: readonly string[] = []): Field<string[]> {
-  const write = (v: readonly string[]) => v.map((x) => x.replaceAll("%", "%25").replaceAll(",", "%2C")).join(",");
+  const write = writeList;
   const decode = (x: string) => {
     try {
       return decodeURIComponent(x);
@@ -41,6 +45,26 @@ export function list(fallback: readonly string[] = []): Field<string[]> {
 
 export function flag(fallback = false): Field<boolean> {
   return { parse: (t) => (t === null ? fallback : t === "1"), format: (v) => (v === fallback ? undefined : v ? "1" : "0") };
+}
+
+/**
+ * A field whose default somebody saved: where the address says nothing it has
+ * that, and the address then always says what it has, so that a link shows the
+ * same to everybody, also once another default is saved. Without a saved
+ * default it is the plain field.
+ */
+export function preferred<T>(field: Field<T>, saved: () => T | undefined, write: (value: T) => string): Field<T> {
+  return {
+    parse: (t) => (t === null ? (saved() ?? field.parse(null)) : field.parse(t)),
+    format: (v) => (saved() === undefined ? field.format(v) : write(v)),
+    pinned: () => saved() !== undefined,
+  };
+}
+
+/** Whether the address lacks a field that it must hold. */
+export function lacksPinned<S>(fields: Fields<S>, search: string): boolean {
+  const params = new URLSearchParams(search);
+  return (Object.keys(fields) as (keyof S & string)[]).some((key) => fields[key].pinned?.() === true && !params.has(key));
 }
 
 export function parseState<S>(fields: Fields<S>, search: string): S {
@@ -72,5 +96,8 @@ export function useUrlState<S>(fields: Fields<S>): [S, (change: Partial<S>, opti
     },
     [fields, navigate, path],
   );
+  useEffect(() => {
+    if (lacksPinned(fields, search)) set({}, { replace: true });
+  }, [fields, search, set]);
   return [state, set];
 }

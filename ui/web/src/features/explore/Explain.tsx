@@ -43,6 +43,7 @@ export function Explain({ row, state, meta, onClose }: Props) {
   const rest = rounding(
     lines.map((l) => l.cost),
     row.total,
+    meta.currency,
   );
   const name = row.name === "*" ? "Total" : readable(row.name);
   const rate = (v: number) => `${decimal(v, 5)} ${meta.currency}`;

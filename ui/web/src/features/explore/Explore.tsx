@@ -16,6 +16,7 @@ import { FilterBar, GroupBy } from "./Controls";
 import { DataTable } from "./DataTable";
 import css from "./Explore.module.css";
 import { Picture } from "./Picture";
+import { Hidden } from "./Hidden";
 import type { Row } from "./rows";
 import { columnsOf, sorted, toCSV, toJSON } from "./rows";
 import type { ExploreState } from "./state";
@@ -150,6 +151,7 @@ export function Explore() {
               <Badge tone={meta.completeness.hoursPresent < meta.completeness.hoursExpected ? "warn" : "good"}>
                 {completeness(meta.completeness.hoursPresent, meta.completeness.hoursExpected)} of hours
               </Badge>
+              <Hidden state={state} set={set} />
               {explore.changes &&
                 (explore.changes.used > 0 ? (
                   <Badge title={`${count(explore.changes.used)} of ${count(explore.changes.pairs)} cluster-days are whole in both periods`}>

@@ -1,5 +1,6 @@
 import type { AllocationParams, AssetParams } from "../../api/queries";
-import { choice, list, text } from "../../lib/urlState";
+import { savedView } from "../../lib/saved";
+import { choice, list, preferred, text, writeList } from "../../lib/urlState";
 import { apiWindow } from "../../lib/window";
 
 export const sources = [
@@ -58,9 +59,9 @@ export const exploreFields = {
   step: choice(values(steps), "auto"),
   group: list(["namespace"]),
   filter: text(),
-  idle: choice(values(idles), "separate"),
-  overhead: choice(values(overheads), "separate"),
-  shared: list(),
+  idle: preferred(choice(values(idles), "separate"), () => savedView("idle"), String),
+  overhead: preferred(choice(values(overheads), "separate"), () => savedView("overhead"), String),
+  shared: preferred(list(), () => savedView("sharedNamespaces"), writeList),
   metric: choice(values(metrics), "cost"),
   chart: choice(values(charts), "bars"),
   sort: text(),

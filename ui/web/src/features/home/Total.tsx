@@ -4,6 +4,7 @@ import type { Pattern } from "../../components/ui";
 import { Badge, Card, numClass, Swatch, tableClass } from "../../components/ui";
 import { completeness, count, money, percent, relative, rounding, signed, span } from "../../lib/format";
 import { bands } from "./bands";
+import { wholeCost } from "../../lib/saved";
 import css from "./Home.module.css";
 
 interface Props {
@@ -21,6 +22,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
   const rest = rounding(
     bands.map((b) => parts[b.key]),
     total,
+    meta.currency,
   );
   const clusters = meta.completeness.clusters ?? [];
   const expected = clusters.filter((c) => c.hoursExpected > 0);
@@ -35,7 +37,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
         {money(total, meta.currency)}
       </p>
       <p className={css.small}>
-        <Link href={`/explore?window=${window}&explain=*`}>Explain</Link> ·{" "}
+        <Link href={`/explore?window=${window}&explain=*${wholeCost()}`}>Explain</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=team&idle=share&shared=kube-system`}>by team</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=cluster`}>by cluster</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=namespace`}>by namespace</Link>

@@ -8,6 +8,7 @@ export const places: readonly Entry[] = [
   { name: "Home", kind: "page", href: "/" },
   { name: "Explore", kind: "page", href: "/explore" },
   { name: "Fleet", kind: "page", href: "/fleet" },
+  { name: "Settings", kind: "page", href: "/settings" },
   { name: "Cost by team, idle and kube-system shared", kind: "question", href: "/explore?group=team&idle=share&shared=kube-system" },
   { name: "Cost by cluster", kind: "question", href: "/explore?group=cluster" },
   { name: "Most wasted by namespace and cluster", kind: "question", href: "/explore?group=cluster,namespace&metric=wasted" },
