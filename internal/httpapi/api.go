@@ -35,6 +35,7 @@ type Config struct {
 	Now      func() time.Time
 	Version  string       // of the build
 	UI       http.Handler // serves /ui/; nil for none
+	Bucket   Bucket       // where the objects lie
 	// Timeout bounds one question; default one minute.
 	Timeout time.Duration
 }
@@ -89,6 +90,7 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 	a.registerOverview()
 	a.registerExplore()
 	a.registerSources()
+	a.registerExplain()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {

@@ -177,6 +177,7 @@ func newServer(t *testing.T) *server {
 		Questions: s.fake, Fleet: s.fake, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
 		Ready:   func() (bool, string) { return s.ready, "3 of 7 objects" },
 		Version: "1.2.3",
+		Bucket:  Bucket{URL: "file:///data/bucket"},
 		UI: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "page "+r.URL.Path)
 		}),
@@ -254,4 +255,17 @@ func (f *fake) Sources(_ context.Context, w cost.Window, _ query.Filter) (*query
 		{Key: "v1/allocation/date=2026-11-22/cluster_id=a/data.parquet", ETag: "e1", Cluster: "a", Generation: 7, Rows: 10, Bytes: 100, Loaded: testNow},
 		{Key: "v1/allocation/date=2026-11-22/cluster_id=b/data.parquet", ETag: "e2", Cluster: "b", Generation: 8, Rows: 5, Bytes: 50, Loaded: testNow},
 	}}, f.err
+}
+
+func (f *fake) ObjectsSQL(_ context.Context, q query.AllocationQuery, _ query.RowChoice, location func(string) string) (*query.ObjectsSQL, error) {
+	src, _ := f.Sources(context.Background(), q.Window, query.Filter{})
+	return &query.ObjectsSQL{DataVersion: f.version, SQL: "SELECT '" + location("k") + "'", Sources: src.Sources}, nil
+}
+
+func (f *fake) AssetObjectsSQL(_ context.Context, q query.AssetQuery, _ query.RowChoice, location func(string) string) (*query.ObjectsSQL, error) {
+	return f.ObjectsSQL(context.Background(), query.AllocationQuery{Window: q.Window}, query.RowChoice{}, location)
+}
+
+func (f *fake) PriceSources(context.Context, query.AllocationQuery, query.RowChoice) ([]query.PriceCost, error) {
+	return []query.PriceCost{{Source: "book:aws/eu-west-1", Cost: sum(3e9)}}, nil
 }
