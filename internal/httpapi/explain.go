@@ -40,7 +40,9 @@ type Explanation struct {
 	Row        ExploreRow      `json:"row" doc:"what is explained, over the whole window"`
 	Rows       int             `json:"rows" doc:"rows of the answer in it"`
 	Lines      []ExplainLine   `json:"lines" nullable:"false" doc:"their costs add up to the total"`
-	Prices     []PriceCost     `json:"prices" nullable:"false" doc:"by where the prices came from; shares given to the row are not in them"`
+	Prices     []PriceCost     `json:"prices" nullable:"false" doc:"by the price source of each row, which is that of its node; the volumes and balancers in a row may have another. Shares given to the row are not in them"`
+	AssetCost  Amount          `json:"assetCost" doc:"what all assets of the clusters of the question cost"`
+	Default    Amount          `json:"assetDefaultCost" doc:"the part of assetCost that rests on default prices"`
 	Objects    []ExplainObject `json:"objects" nullable:"false" doc:"of the bucket, by key"`
 	ObjectRows int64           `json:"objectRows"`
 	Bytes      int64           `json:"bytes"`
@@ -153,6 +155,9 @@ func (a *API) explainAllocation(r *request, in *ExplainAllocationParams) (*reply
 		return nil, err
 	}
 	out.objects(o, a.cfg.Bucket)
+	if err := a.defaults(r, &out, q.Window); err != nil {
+		return nil, err
+	}
 	out.CLI = allocationCommand(&in.AllocationParams, &q)
 	meta := metaJSON(&ans.Answer)
 	meta.TotalCost = amount(totalAllocations(ans.Sets))
@@ -214,10 +219,40 @@ func (a *API) explainAsset(r *request, in *ExplainAssetParams) (*reply, error) {
 		o.LeftOut = append(o.LeftOut, "the choice of one asset by its number: group by name and cluster to have it alone")
 	}
 	out.objects(o, a.cfg.Bucket)
+	if err := a.defaults(r, &out, q.Window); err != nil {
+		return nil, err
+	}
 	out.CLI = command("assets", in.Aggregate, in.Filter, q.Window)
 	meta := metaJSON(&ans.Answer)
 	meta.TotalCost = amount(totalAssets(ans.Sets))
 	return &reply{meta: meta, warnings: append(plan.warnings, ans.Warnings...), data: out}, nil
+}
+
+// defaults fills in how much of the cost of the clusters rests on default prices.
+func (a *API) defaults(r *request, out *Explanation, w cost.Window) error {
+	match := query.Match{Property: "cluster", Op: query.OpEquals}
+	for i := range out.Objects {
+		if c := out.Objects[i].Cluster; !slices.Contains(match.Values, c) {
+			match.Values = append(match.Values, c)
+		}
+	}
+	if len(match.Values) == 0 {
+		return nil
+	}
+	ans, err := a.cfg.Questions.Assets(r.Context(), query.AssetQuery{
+		Window: w, Aggregate: []query.Dimension{{Property: "cluster"}}, Accumulate: query.AccumulateAll, Filter: query.Filter{Root: match},
+	})
+	if err != nil {
+		return err
+	}
+	var byDefault cost.Sum
+	for s := range ans.Sets {
+		for i := range ans.Sets[s].Rows {
+			byDefault.AddSum(&ans.Sets[s].Rows[i].DefaultPriced)
+		}
+	}
+	out.AssetCost, out.Default = amount(totalAssets(ans.Sets)), amount(&byDefault)
+	return nil
 }
 
 func widen(start, end *time.Time, from, to time.Time) {
@@ -366,14 +401,23 @@ func allocationLines(r *query.AllocationRow) []ExplainLine {
 	var told cost.Sum
 	for _, from := range sortedKeys(r.SharedBreakdown) {
 		s := r.SharedBreakdown[from]
+		if from == cost.OverheadName {
+			from = "overhead"
+		}
+		if from == query.ShareCostName {
+			from = "the monthly amount"
+		}
 		l.plain("sharedShare", "Share of "+from, &s, "given day by day, in proportion to cost")
 		told.AddSum(&s)
 	}
 	var rest cost.Sum
 	rest.AddBig(new(big.Int).Sub(r.Shared.Big(), told.Big()))
 	l.plain("sharedShare", "Share of shared cost", &rest, "")
-	if kept := amount(&r.CPUReserved, &r.RAMReserved); kept.nano != 0 {
-		l.notes("cpu", "of it kept by the nodes for the system: "+string(kept.appendJSON(nil))+" of CPU and memory together")
+	for column, kept := range map[string]*cost.Sum{"cpu": &r.CPUReserved, "ram": &r.RAMReserved} {
+		if kept.Big().Sign() != 0 {
+			v, _ := new(big.Rat).SetFrac(kept.Big(), big.NewInt(nano)).Float64()
+			l.notes(column, "of its idle, the nodes keep "+plain(v)+" for the system")
+		}
 	}
 	return l
 }

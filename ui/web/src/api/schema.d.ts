@@ -1982,6 +1982,10 @@ export interface components {
       writtenAt: string | null;
     };
     Explanation: {
+      /** @description what all assets of the clusters of the question cost */
+      assetCost: number;
+      /** @description the part of assetCost that rests on default prices */
+      assetDefaultCost: number;
       /** Format: int64 */
       bytes: number;
       /** @description arguments of the fleetcost command that asks the same; the answer has the row */
@@ -1992,7 +1996,7 @@ export interface components {
       objectRows: number;
       /** @description of the bucket, by key */
       objects: components["schemas"]["ExplainObject"][];
-      /** @description by where the prices came from; shares given to the row are not in them */
+      /** @description by the price source of each row, which is that of its node; the volumes and balancers in a row may have another. Shares given to the row are not in them */
       prices: components["schemas"]["PriceCost"][];
       /** @description what is explained, over the whole window */
       row: components["schemas"]["ExploreRow"];

@@ -64,7 +64,6 @@ export const exploreFields = {
   metric: choice(values(metrics), "cost"),
   chart: choice(values(charts), "bars"),
   sort: text(),
-  explain: text(),
 };
 
 export interface ExploreState {
@@ -80,7 +79,6 @@ export interface ExploreState {
   metric: Metric;
   chart: (typeof charts)[number]["value"];
   sort: string;
-  explain: string;
 }
 
 /** Hours for a day or two, else days. */
