@@ -128,6 +128,7 @@ func TestLaws(t *testing.T) {
 		"PagesOfTheWhole":   checkPagesOfTheWhole,
 		"ObjectsSQL":        checkObjectsSQL,
 		"ObjectsSQLOfARow":  checkObjectsSQLOfARow,
+		"ObjectsSQLOfNone":  checkObjectsSQLOfNothing,
 		"AssetObjectsSQL":   checkAssetObjectsSQL,
 		"PriceSources":      checkPriceSources,
 	} {

@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,6 +136,9 @@ func (o *objectsText) text(rows RowChoice) (string, error) {
 		name = strings.ReplaceAll(nameSQL(parts, groupExprs(parts)), "t_kind", "kind")
 	}
 	read, err := o.read("allocation")
+	if errors.Is(err, errNoObjects) {
+		return noObjects(o.q.Window, o.allocRun.meta, rows), nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -193,6 +197,14 @@ func oneLine(s string) string {
 	}, s)
 }
 
+// errNoObjects says that a window has nothing to read.
+var errNoObjects = errors.New("no object of the bucket has hours of this window")
+
+// noObjects is the statement of such a window: no rows.
+func noObjects(w cost.Window, meta *storeMeta, rows RowChoice) string {
+	return objectsHead(w, meta, rows, nil) + "-- " + errNoObjects.Error() + ".\nSELECT '' AS name, 0.0 AS total WHERE false;\n"
+}
+
 // objectReader writes the part of a statement that reads the objects.
 type objectReader struct {
 	e        *Engine
@@ -238,7 +250,7 @@ func (o *objectReader) read(dataset string) (string, error) {
 		}
 	}
 	if len(parts) == 0 {
-		return "", &Error{Code: CodeUnavailable, Reason: "no object of the bucket has hours of this window", Hint: "choose a window that has data"}
+		return "", errNoObjects
 	}
 	return "object AS (\n" + strings.Join(parts, "\n  UNION ALL BY NAME\n") + "\n)", nil
 }
@@ -455,6 +467,9 @@ func (o *objectReader) assetText(q AssetQuery, rows RowChoice) (string, error) {
 		name = strings.Join(names, " || '/' || ")
 	}
 	read, err := o.read("asset")
+	if errors.Is(err, errNoObjects) {
+		return noObjects(q.Window, o.meta, rows), nil
+	}
 	if err != nil {
 		return "", err
 	}
