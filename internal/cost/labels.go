@@ -2,6 +2,8 @@ package cost
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -89,3 +91,6 @@ var perPodLabels = map[string]bool{
 // object's bytes, measured on a fleet with job churn), so sources drop them and
 // nothing groups or filters by them.
 func PerPodLabel(key string) bool { return perPodLabels[key] }
+
+// PerPodLabels lists the keys that PerPodLabel is true of, sorted.
+func PerPodLabels() []string { return slices.Sorted(maps.Keys(perPodLabels)) }

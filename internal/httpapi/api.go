@@ -37,6 +37,7 @@ type Config struct {
 	Now      func() time.Time
 	Version  string       // of the build
 	UI       http.Handler // serves /ui/; nil for none
+	Bucket   Bucket       // where the objects lie
 	// Timeout bounds one question; default one minute.
 	Timeout time.Duration
 }
@@ -93,6 +94,7 @@ func New(cfg Config, probes func(*http.ServeMux)) (*API, error) {
 	a.registerSources()
 	a.registerSettings()
 	a.registerAbout()
+	a.registerExplain()
 	a.registerPages(probes)
 	// huma registers its own error form, which no route of ours answers.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {

@@ -346,24 +346,29 @@ func gatherAssets(sets []query.AssetSet, names assetNamer) []ExploreRow {
 		for i := range sets[s].Rows {
 			add(names.name(&sets[s].Rows[i]), &sets[s].Rows[i])
 		}
-	}, func(t, r *query.AssetRow) {
-		t.Key = r.Key
-		for to, from := range map[*cost.Sum]*cost.Sum{&t.CPU: &r.CPU, &t.RAM: &r.RAM, &t.GPU: &r.GPU, &t.Other: &r.Other, &t.DefaultPriced: &r.DefaultPriced} {
-			to.AddSum(from)
-		}
-		t.RunHours += r.RunHours
-		t.CPUCoreHours += r.CPUCoreHours
-		t.RAMByteHours += r.RAMByteHours
-	}, (*query.AssetRow).Total, func(name string, r *query.AssetRow) ExploreRow {
-		key := r.Key
-		if len(key) == 0 {
-			key = []string{name}
-		}
-		return ExploreRow{
-			Name: name, Key: key, Kind: sourceAsset, CPU: amount(&r.CPU), RAM: amount(&r.RAM), GPU: amount(&r.GPU), Other: amount(&r.Other),
-			Default: amount(&r.DefaultPriced), Hours: Number(r.RunHours), CPUCoreHours: Number(float64(r.CPUCoreHours) / micro), RAMByteHours: Number(r.RAMByteHours),
-		}
-	})
+	}, joinAsset, (*query.AssetRow).Total, exploreAsset)
+}
+
+// joinAsset adds what an explore row shows.
+func joinAsset(t, r *query.AssetRow) {
+	t.Key = r.Key
+	for to, from := range map[*cost.Sum]*cost.Sum{&t.CPU: &r.CPU, &t.RAM: &r.RAM, &t.GPU: &r.GPU, &t.Other: &r.Other, &t.DefaultPriced: &r.DefaultPriced} {
+		to.AddSum(from)
+	}
+	t.RunHours += r.RunHours
+	t.CPUCoreHours += r.CPUCoreHours
+	t.RAMByteHours += r.RAMByteHours
+}
+
+func exploreAsset(name string, r *query.AssetRow) ExploreRow {
+	key := r.Key
+	if len(key) == 0 {
+		key = []string{name}
+	}
+	return ExploreRow{
+		Name: name, Key: key, Kind: sourceAsset, CPU: amount(&r.CPU), RAM: amount(&r.RAM), GPU: amount(&r.GPU), Other: amount(&r.Other),
+		Default: amount(&r.DefaultPriced), Hours: Number(r.RunHours), CPUCoreHours: Number(float64(r.CPUCoreHours) / micro), RAMByteHours: Number(r.RAMByteHours),
+	}
 }
 
 // withChanges gives rows their change, and adds those that are gone.

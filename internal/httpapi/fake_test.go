@@ -180,6 +180,7 @@ func newServer(t *testing.T) *server {
 		Questions: s.fake, Fleet: s.fake, Settings: s.fake, About: s.fake.About, Registry: reg, Logger: ops.Discard(), Now: func() time.Time { return testNow },
 		Ready:   func() (bool, string) { return s.ready, "3 of 7 objects" },
 		Version: "1.2.3",
+		Bucket:  Bucket{URL: "file:///data/bucket"},
 		UI: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "page "+r.URL.Path)
 		}),
@@ -276,4 +277,17 @@ func (f *fake) LabelAliases() map[string][]string { return map[string][]string{"
 
 func (f *fake) About(context.Context) (*About, error) {
 	return &About{Version: "1.2.3", Modules: []AboutModule{}, Prices: []AboutPrices{}}, nil
+}
+
+func (f *fake) ObjectsSQL(_ context.Context, q query.AllocationQuery, _ query.RowChoice, location func(string) string) (*query.ObjectsSQL, error) {
+	src, _ := f.Sources(context.Background(), q.Window, query.Filter{})
+	return &query.ObjectsSQL{DataVersion: f.version, SQL: "SELECT '" + location("k") + "'", Sources: src.Sources}, nil
+}
+
+func (f *fake) AssetObjectsSQL(_ context.Context, q query.AssetQuery, _ query.RowChoice, location func(string) string) (*query.ObjectsSQL, error) {
+	return f.ObjectsSQL(context.Background(), query.AllocationQuery{Window: q.Window}, query.RowChoice{}, location)
+}
+
+func (f *fake) PriceSources(context.Context, query.AllocationQuery, query.RowChoice) ([]query.PriceCost, error) {
+	return []query.PriceCost{{Source: "book:aws/eu-west-1", Cost: sum(3e9)}}, nil
 }

@@ -51,11 +51,16 @@ func (a *API) sources(r *request, in *SourcesParams) (*reply, error) {
 		return nil, err
 	}
 	out := Sources{Objects: make([]SourceObject, len(ans.Sources))}
-	for i, s := range ans.Sources {
-		out.Objects[i] = SourceObject{s.Key, s.ETag, s.Cluster, s.Generation, s.Rows, s.Bytes, Time(s.Loaded.Truncate(time.Second))}
+	for i := range ans.Sources {
+		s := &ans.Sources[i]
+		out.Objects[i] = sourceObject(s)
 		out.Rows += s.Rows
 		out.Bytes += s.Bytes
 	}
 	meta := &Meta{Window: windowOf(w), DataVersion: ans.DataVersion, RowCount: len(out.Objects), Completeness: Completeness{Ratio: 1, Clusters: []ClusterCompleteness{}}}
 	return &reply{meta: meta, warnings: p.warnings, data: out}, nil
+}
+
+func sourceObject(s *query.Source) SourceObject {
+	return SourceObject{s.Key, s.ETag, s.Cluster, s.Generation, s.Rows, s.Bytes, Time(s.Loaded.Truncate(time.Second))}
 }

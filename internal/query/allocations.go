@@ -113,6 +113,21 @@ type allocRun struct {
 }
 
 func (e *Engine) allocationsAt(ctx context.Context, q AllocationQuery, version string, wide bool) (*allocResult, error) {
+	r, err := e.allocRun(ctx, q, version)
+	if err != nil {
+		return nil, err
+	}
+	r.wide = wide
+	for _, step := range []func() error{r.grouped, r.idle, r.shares} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return r.result(version)
+}
+
+// allocRun begins the work on a question.
+func (e *Engine) allocRun(ctx context.Context, q AllocationQuery, version string) (*allocRun, error) {
 	meta, err := e.metaAt(ctx, version)
 	if err != nil {
 		return nil, err
@@ -121,7 +136,7 @@ func (e *Engine) allocationsAt(ctx context.Context, q AllocationQuery, version s
 	if err != nil {
 		return nil, err
 	}
-	r := &allocRun{e: e, ctx: ctx, q: q, meta: meta, plan: plan, wide: wide, dims: q.Aggregate, props: propertyTable{}, warnings: meta.warnings()}
+	r := &allocRun{e: e, ctx: ctx, q: q, meta: meta, plan: plan, dims: q.Aggregate, props: propertyTable{}, warnings: meta.warnings()}
 	if len(r.dims) == 0 && !q.All {
 		r.dims = containerDimensions()
 	}
@@ -137,12 +152,7 @@ func (e *Engine) allocationsAt(ctx context.Context, q AllocationQuery, version s
 	for i := range r.sets {
 		r.sets[i] = map[string]*AllocationRow{}
 	}
-	for _, step := range []func() error{r.grouped, r.idle, r.shares} {
-		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	return r.result(version)
+	return r, nil
 }
 
 // plan chooses the tables for a window and sees to its hours.

@@ -25,6 +25,7 @@ type fleet struct {
 	first cost.Day
 	days  int
 	now   time.Time
+	paths map[string]string // where each object's file lies
 }
 
 const fleetDays = 4
@@ -65,6 +66,10 @@ func newFleet(t testing.TB, seed uint64) *fleet {
 	}
 	if err := s.Load(t.Context(), batch); err != nil {
 		t.Fatal(err)
+	}
+	f.paths = map[string]string{}
+	for _, o := range batch.Loaded {
+		f.paths[o.Key] = o.Path
 	}
 	f.rows = readRows(t, s)
 	return f

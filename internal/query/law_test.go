@@ -126,6 +126,11 @@ func TestLaws(t *testing.T) {
 		"PartsWithShares":   checkPartsWithShares,
 		"GroupIsItsFilter":  checkGroupIsItsFilter,
 		"PagesOfTheWhole":   checkPagesOfTheWhole,
+		"ObjectsSQL":        checkObjectsSQL,
+		"ObjectsSQLOfARow":  checkObjectsSQLOfARow,
+		"ObjectsSQLOfNone":  checkObjectsSQLOfNothing,
+		"AssetObjectsSQL":   checkAssetObjectsSQL,
+		"PriceSources":      checkPriceSources,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, f) })
 	}

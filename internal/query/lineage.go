@@ -13,8 +13,11 @@ type Source struct {
 	Key, ETag  string // as the bucket has them
 	Cluster    string
 	Day        cost.Day // of a daily object; 0 of a live one
-	Generation int64    // of the agent; grows with every push
-	Rows       int64    // of the object, in the window or not
+	Live       bool
+	Generation int64     // of the agent; grows with every push
+	Written    time.Time // when the agent computed its newest hour
+	Agent      string    // version of the agent that writes for the cluster now
+	Rows       int64     // of the object, in the window or not
 	Bytes      int64
 	Loaded     time.Time // when the server read it
 }
@@ -36,26 +39,37 @@ func (e *Engine) Sources(ctx context.Context, w cost.Window, f Filter) (*Sources
 	}
 	scope, _ := scopeOf(f)
 	out := &SourcesAnswer{}
-	err := e.atOneVersion(ctx, func(version string) error {
-		out.DataVersion, out.Sources = version, []Source{}
-		q := fmt.Sprintf("SELECT key, etag, cluster, %s, generation, rows, bytes, loaded_us FROM ledger"+
-			" WHERE dataset = 'allocation' AND state = 'loaded' AND len(list_filter(hours, lambda h: h >= %d AND h < %d)) > 0 ORDER BY key LIMIT %d",
-			dayNumber, w.Start, w.End, maxSources)
-		return e.each(ctx, q, func(v []any) error {
-			s := Source{Key: textOf(v[0]), ETag: textOf(v[1]), Cluster: textOf(v[2]), Generation: integer(v[4]), Rows: integer(v[5]), Bytes: integer(v[6])}
-			if !matchesCluster(scope, s.Cluster) {
-				return nil
-			}
-			if v[3] != nil {
-				s.Day = cost.Day(integer(v[3]))
-			}
-			s.Loaded = micros(integer(v[7]))
-			out.Sources = append(out.Sources, s)
-			return nil
-		})
+	err := e.atOneVersion(ctx, func(version string) (err error) {
+		out.DataVersion = version
+		out.Sources, err = e.sourcesAt(ctx, SourceAllocation, w, scope, "TRUE")
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// sourcesAt lists a dataset's objects of w of the clusters that pass scope and the
+// condition where.
+func (e *Engine) sourcesAt(ctx context.Context, dataset string, w cost.Window, scope Node, where string) ([]Source, error) {
+	out := []Source{}
+	q := fmt.Sprintf("SELECT key, etag, cluster, %s, generation, rows, bytes, loaded_us, coalesce(TRY_CAST(c.status AS JSON) ->> 'agentVersion', '')"+
+		" FROM ledger LEFT JOIN (SELECT cluster, status FROM cluster) c USING (cluster)"+
+		" WHERE dataset = %s AND state = 'loaded' AND len(list_filter(hours, lambda h: h >= %d AND h < %d)) > 0 AND %s ORDER BY key LIMIT %d",
+		dayNumber, literal(dataset), w.Start, w.End, where, maxSources)
+	return out, e.each(ctx, q, func(v []any) error {
+		s := Source{
+			Key: textOf(v[0]), ETag: textOf(v[1]), Cluster: textOf(v[2]), Generation: integer(v[4]), Rows: integer(v[5]), Bytes: integer(v[6]),
+			Live: v[3] == nil, Loaded: micros(integer(v[7])), Written: micros(integer(v[4])), Agent: textOf(v[8]),
+		}
+		if !matchesCluster(scope, s.Cluster) {
+			return nil
+		}
+		if !s.Live {
+			s.Day = cost.Day(integer(v[3]))
+		}
+		out = append(out, s)
+		return nil
+	})
 }

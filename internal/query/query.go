@@ -312,6 +312,9 @@ type Questions interface {
 	Complete(ctx context.Context, q CompletionQuery) ([]string, error)
 	Coverage(ctx context.Context, sets []cost.Window, f Filter) (*CoverageAnswer, error)
 	Sources(ctx context.Context, w cost.Window, f Filter) (*SourcesAnswer, error)
+	ObjectsSQL(ctx context.Context, q AllocationQuery, rows RowChoice, location func(key string) string) (*ObjectsSQL, error)
+	AssetObjectsSQL(ctx context.Context, q AssetQuery, rows RowChoice, location func(key string) string) (*ObjectsSQL, error)
+	PriceSources(ctx context.Context, q AllocationQuery, rows RowChoice) ([]PriceCost, error)
 	// DataVersion identifies the data an answer given now would rest on.
 	DataVersion(ctx context.Context) (string, error)
 }

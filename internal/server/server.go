@@ -154,7 +154,8 @@ func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
 	api, err := httpapi.New(httpapi.Config{
 		Questions: engine, Fleet: view, Settings: view, About: view.about, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
-		Ready: func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
+		Bucket: httpapi.Bucket{URL: s.bucket.String(), Region: s.names.Region, Endpoint: s.names.Endpoint},
+		Ready:  func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {
 		ops.RegisterProbes(mux, reg, func() (bool, any) { return s.ready.Load(), s.readiness() })
 	})

@@ -101,3 +101,18 @@ export const completionQuery = (source: "allocation" | "assets", window: string,
     refetchInterval: false,
     placeholderData: keepPreviousData,
   });
+
+/** Why a number is what it is; params are those of the explore route, and row, except. */
+export const explainQuery = (source: "allocation" | "assets", query: Record<string, string>) =>
+  queryOptions({
+    queryKey: ["explain", source, query],
+    queryFn: ({ signal }) => {
+      const params = { query: query as AllocationParams & AssetParams };
+      return unwrap(
+        source === "allocation"
+          ? client.GET("/api/v1/explain/allocation", { params, signal })
+          : client.GET("/api/v1/explain/assets", { params, signal }),
+      ) as Promise<Schemas["EnvelopeExplanation"]>;
+    },
+    refetchInterval: false,
+  });

@@ -243,6 +243,46 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/explain/allocation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Why the cost of a workload is what it is
+     * @description Takes the question of the matching explore route, and one row of its answer: the formula with its numbers, where the prices came from, the objects of the bucket, and a DuckDB statement over them that gives the same number.
+     */
+    get: operations["get-api-v1-explain-allocation"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/explain/assets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Why the cost of an asset is what it is
+     * @description Takes the question of the matching explore route, and one row of its answer: the formula with its numbers, where the prices came from, the objects of the bucket, and a DuckDB statement over them that gives the same number.
+     */
+    get: operations["get-api-v1-explain-assets"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/explore/allocation": {
     parameters: {
       query?: never;
@@ -1832,6 +1872,16 @@ export interface components {
       /** @description What was asked and not done as asked; parts joined by '; '. */
       warning?: string;
     };
+    EnvelopeExplanation: {
+      /** Format: int64 */
+      code: number;
+      data: components["schemas"]["Explanation"];
+      meta?: components["schemas"]["Meta"];
+      /** @description success or error */
+      status: string;
+      /** @description What was asked and not done as asked; parts joined by '; '. */
+      warning?: string;
+    };
     EnvelopeExplore: {
       /** Format: int64 */
       code: number;
@@ -2031,6 +2081,85 @@ export interface components {
       requestId?: string;
       /** @description error */
       status: string;
+    };
+    ExplainFactor: {
+      unit: string;
+      /** @description units of currency, exact, at most nine decimals */
+      value: number;
+    };
+    ExplainLine: {
+      /** @description the column of the row that it belongs to */
+      column: string;
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      /** @description their product is the cost but for rounding; none where amounts are only added up */
+      factors: components["schemas"]["ExplainFactor"][];
+      name: string;
+      note?: string;
+      /** @description cost − product of the factors as they stand here */
+      rounding: number;
+    };
+    ExplainObject: {
+      /** @description of the agent that writes for the cluster now */
+      agentVersion: string;
+      /** Format: int64 */
+      bytes: number;
+      cluster: string;
+      /**
+       * Format: int64
+       * @description of the agent's push; grows
+       */
+      generation: number;
+      /** @description below the bucket's prefix */
+      key: string;
+      /**
+       * Format: date-time
+       * @description when the server read it
+       */
+      loadedAt: string | null;
+      /**
+       * Format: int64
+       * @description of the whole object
+       */
+      rows: number;
+      /** @description its ETag */
+      version: string;
+      /**
+       * Format: date-time
+       * @description when the agent computed its newest hour
+       */
+      writtenAt: string | null;
+    };
+    Explanation: {
+      /** @description what all assets of the clusters of the question cost */
+      assetCost: number;
+      /** @description the part of assetCost that rests on default prices */
+      assetDefaultCost: number;
+      /** Format: int64 */
+      bytes: number;
+      /** @description arguments of the fleetcost command that asks the same; the answer has the row */
+      cli: string;
+      /** @description their costs add up to the total */
+      lines: components["schemas"]["ExplainLine"][];
+      /** Format: int64 */
+      objectRows: number;
+      /** @description of the bucket, by key */
+      objects: components["schemas"]["ExplainObject"][];
+      /** @description by the price source of each row, which is that of its node; the volumes and balancers in a row may have another. Shares given to the row are not in them */
+      prices: components["schemas"]["PriceCost"][];
+      /** @description what is explained, over the whole window */
+      row: components["schemas"]["ExploreRow"];
+      /**
+       * Format: int64
+       * @description rows of the answer in it
+       */
+      rows: number;
+      /** @description a DuckDB statement over those objects that gives the number */
+      sql: string;
+      /** @description what the statement does not compute */
+      sqlLeftOut: string[];
+      /** @description what DuckDB needs before it can read the bucket */
+      sqlSetup: string;
     };
     Explore: {
       /** @description where compare was asked for; its rows stand in rows */
@@ -2285,6 +2414,12 @@ export interface components {
       /** @description units of currency, exact, at most nine decimals */
       cost: number;
       providerID: string;
+    };
+    PriceCost: {
+      /** @description units of currency, exact, at most nine decimals */
+      cost: number;
+      /** @description as price_source of the bucket format; several where it changed within a day */
+      source: string;
     };
     Properties: {
       annotations?: {
@@ -3478,6 +3613,196 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["EnvelopeUnretired"];
+        };
+      };
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-api-v1-explain-allocation": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: cluster, node, namespace, controller, controllerKind, deployment, statefulset, daemonset, job, cronjob, pod, container, service, provider, label:x, annotation:x, department, environment, owner, product, team; or all. Absent: container by container. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2: key op value, joined by + (and) or | (or), with parentheses. Keys: cluster, node, namespace, controllerName, controllerKind, pod, container, provider, services, label[x], annotation[x], department, environment, owner, product, team. Operators: : !: ~: !~: <~: !<~: ~>: !~>: */
+        filter?: string;
+        /** @description Filter v1, as the other filterX: comma-separated values, trailing * is a prefix. Read only where filter is absent. */
+        filterClusters?: string;
+        filterNodes?: string;
+        filterNamespaces?: string;
+        filterControllerKinds?: string;
+        /** @description name or kind:name */
+        filterControllers?: string;
+        filterPods?: string;
+        filterContainers?: string;
+        filterServices?: string;
+        filterProviders?: string;
+        /** @description key:value */
+        filterLabels?: string;
+        /** @description key:value */
+        filterAnnotations?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description Show idle as __idle__ rows. Default: false at the root, true under /model. */
+        idle?: string;
+        /** @description As idle, which wins. */
+        includeIdle?: string;
+        /** @description Idle rows, and shares of idle, per node instead of per cluster. */
+        idleByNode?: string;
+        /** @description Keep __idle__ apart per cluster (or node, with idleByNode). */
+        splitIdle?: string;
+        /** @description Spread idle over what ran, per resource and hour, in proportion to cost; also with idle=false. true or weighted; false or separate. */
+        shareIdle?: string;
+        /** @description Ours. Show overhead (boot disks, control planes) as __overhead__ rows. Default: false at the root; under /model shareTenancyCosts decides. */
+        includeOverhead?: string;
+        /** @description Share overhead over what ran, in proportion to cost, within the cluster. Default: false at the root, true under /model. */
+        shareTenancyCosts?: string;
+        /** @description Comma-separated namespaces whose cost is shared by all others; kube-* stands for all that begin so. */
+        shareNamespaces?: string;
+        /** @description Comma-separated key:value labels whose workloads' cost is shared by all others. */
+        shareLabels?: string;
+        /** @description A monthly amount, charged by the hour (÷ 730) once for the fleet and shared by all; stands outside the sum of assets. */
+        shareCost?: string;
+        /** @description weighted (default) by cost, or even */
+        shareSplit?: string;
+        /** @description Ours. With whom shareNamespaces and shareLabels share: cluster (default), each cluster's with its own workloads; or fleet, all with all, as Kubecost does */
+        shareScope?: string;
+        /** @description Rows carry sharedCostBreakdown. Default: false at the root, true under /model. */
+        includeSharedCostBreakdown?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Accepted, without effect: rows always carry the labels that all their workloads share. */
+        includeAggregatedMetadata?: string;
+        /** @description Accepted, without effect: the field is null. */
+        includeProportionalAssetResourceCosts?: string;
+        /** @description Accepted, without effect: load balancers are always split over their pods. */
+        sharelb?: string;
+        /** @description Name of the row to explain; absent or *: all rows together. */
+        row?: string;
+        /** @description Comma-separated names of rows to leave out of all rows together. */
+        except?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeExplanation"];
+          "text/csv": string;
+        };
+      };
+      /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorEnvelope"];
+        };
+      };
+    };
+  };
+  "get-api-v1-explain-assets": {
+    parameters: {
+      query?: {
+        /** @description Required. today, yesterday, week, month, lastweek, lastmonth, 24h, 7d, 4w, '7d offset 1d' (ends exactly a day ago, so it is not aligned to days), 'last7d', or two times 'start,end' as RFC 3339 or Unix seconds. UTC; n-unit windows end with the unit that holds now. Rounded outwards to whole hours, with a warning. */
+        window?: string;
+        /** @description Comma-separated: type, category, cluster, provider, providerID, account, project, service, name, region, zone, instanceType, capacityType, nodePool, storageClass, label:x, department, …; or all. Absent: asset by asset. */
+        aggregate?: string;
+        /** @description Length of a set: 1h, 6h, 1d, 1w. At least 1h. Default: the whole window at the root, UTC days under /model. */
+        step?: string;
+        /** @description true or all: one set; hour, day, week (from Sunday), month, quarter: sets by the calendar, UTC; false: the sets of step. */
+        accumulate?: string;
+        /** @description As accumulate; accumulate wins. */
+        accumulateBy?: string;
+        /** @description Filter v2 over name, assetType, category, cluster, project, provider, providerID, account, service, label[x], region, zone, instanceType, capacityType, nodePool, storageClass */
+        filter?: string;
+        /** @description Filter v1, as the other filterX. Read only where filter is absent. */
+        filterTypes?: string;
+        filterClusters?: string;
+        filterCategories?: string;
+        filterProjects?: string;
+        filterProviders?: string;
+        filterProviderIDs?: string;
+        filterAccounts?: string;
+        filterServices?: string;
+        filterNames?: string;
+        filterLabels?: string;
+        filterDepartments?: string;
+        filterEnvironments?: string;
+        filterOwners?: string;
+        filterProducts?: string;
+        filterTeams?: string;
+        /** @description totalCost (default), cpuCost, ramCost, gpuCost, pvCost, …, name; for allocations also cpuEfficiency, ramEfficiency, totalEfficiency */
+        sortBy?: string;
+        /** @description desc (default) or asc */
+        sortByOrder?: string;
+        /** @description Rows of each set to leave out. */
+        offset?: string;
+        /** @description Rows of each set to answer; 0 or absent: all. */
+        limit?: string;
+        /** @description json (default) or csv */
+        format?: string;
+        /** @description Accepted, without effect: assets carry their whole cost, idle included. */
+        includeIdle?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        disableAdjustments?: string;
+        /** @description Accepted, without effect: no cloud bills are read yet. */
+        reconcile?: string;
+        /** @description Name of the row to explain; absent or *: all rows together. */
+        row?: string;
+        /** @description Comma-separated names of rows to leave out of all rows together. */
+        except?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EnvelopeExplanation"];
+          "text/csv": string;
         };
       };
       /** @description 400: a malformed value; 502: the bucket refused; 503: still loading, or detail beyond retention; 500: our fault */

@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect } from "react";
 import { Route, Router, Switch } from "wouter";
 import { ApiError } from "../api/client";
+import { Explaining } from "../components/explain/Explaining";
 import { Notice, Skeleton } from "../components/ui";
 import { Home } from "../features/home/Home";
 import { ShortcutsProvider } from "../lib/shortcuts";
@@ -69,6 +70,7 @@ export function App() {
                   </Route>
                 </Switch>
               </Suspense>
+              <Explaining />
             </ErrorBoundary>
           </Shell>
         </ShortcutsProvider>

@@ -1,7 +1,9 @@
 import type { KeyboardEvent, PointerEvent } from "react";
 import { useCallback, useId, useRef, useState } from "react";
+import type { Explained } from "../lib/explained";
 import { brief, money } from "../lib/format";
 import { ticks } from "../lib/scale";
+import { Cost, walkCosts } from "./explain/Cost";
 import css from "./StackedChart.module.css";
 import type { Pattern } from "./ui";
 import { numClass, scrollClass, Swatch, tableClass } from "./ui";
@@ -29,6 +31,8 @@ interface Props {
   height?: number;
   onPick?: ((bucket: number) => void) | undefined;
   pickHint?: string;
+  /** Why a period costs what it costs. */
+  onExplain?: ((bucket: number) => void) | undefined;
 }
 
 const LEFT = 56;
@@ -53,7 +57,7 @@ function useWidth(): [(e: HTMLElement | null) => void, number] {
  * Cost along time, stacked or as lines. Periods that are not whole are hatched.
  * Arrow keys walk the periods, Enter opens one; the table twin holds all of it.
  */
-export function StackedChart({ label, currency, buckets, series, kind = "bars", height = 260, onPick, pickHint }: Props) {
+export function StackedChart({ label, currency, buckets, series, kind = "bars", height = 260, onPick, pickHint, onExplain }: Props) {
   const id = useId();
   const [ref, width] = useWidth();
   const [active, setActive] = useState<number | null>(null);
@@ -82,6 +86,7 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
       setActive(Math.min(Math.max(to, 0), n - 1));
     } else if (e.key === "Escape") setActive(null);
     else if (e.key === "Enter" && active !== null && onPick) onPick(active);
+    else if (e.key === "e" && active !== null && onExplain && !e.ctrlKey && !e.metaKey && !e.altKey) onExplain(active);
   };
   const shown = active !== null && active < n ? active : null;
 
@@ -95,12 +100,14 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
           viewBox={`0 0 ${width} ${height}`}
           role="application"
           aria-roledescription="chart"
-          aria-label={`${label}. Arrow keys walk the periods${onPick ? ", Enter opens one" : ""}; the table view has every number.`}
+          aria-label={`${label}. Arrow keys walk the periods${onPick ? ", Enter opens one" : ""}${onExplain ? ", E explains it" : ""}; the table view has every number.`}
           tabIndex={0}
           onPointerMove={(e) => setActive(at(e))}
           onPointerLeave={() => setActive(null)}
-          onClick={() => {
-            if (active !== null && onPick) onPick(active);
+          onClick={(e) => {
+            if (active === null) return;
+            if (e.shiftKey && onExplain) onExplain(active);
+            else onPick?.(active);
           }}
           onKeyDown={onKey}
           onBlur={() => setActive(null)}
@@ -184,7 +191,12 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
           </li>
         )}
       </ul>
-      {onPick && pickHint && <p className={css.hint}>{pickHint}</p>}
+      {onPick && pickHint && (
+        <p className={css.hint}>
+          {pickHint}
+          {onExplain && " Shift and click, or E, explains it."}
+        </p>
+      )}
     </div>
   );
 }
@@ -327,9 +339,19 @@ export function SeriesTable({
   buckets,
   series,
   head,
-}: Pick<Props, "currency" | "buckets" | "series"> & { caption: string; head: string }) {
+  explained,
+}: Pick<Props, "currency" | "buckets" | "series"> & {
+  caption: string;
+  head: string;
+  /** What a number stands for; series null: their sum. */
+  explained?: ((bucket: number, series: number | null) => Explained | null) | undefined;
+}) {
+  const cost = (v: number, i: number, s: number | null, what: string) => {
+    const of = explained?.(i, s);
+    return of ? <Cost text={money(v, currency)} of={of} what={what} stop={s === null} /> : money(v, currency);
+  };
   return (
-    <div className={scrollClass} tabIndex={0} role="region" aria-label={caption}>
+    <div className={scrollClass} tabIndex={0} role="region" aria-label={caption} onKeyDown={explained && walkCosts}>
       <table className={tableClass}>
         <caption className="sr-only">{caption}</caption>
         <thead>
@@ -350,15 +372,17 @@ export function SeriesTable({
           {buckets.map((b, i) => (
             <tr key={b.title}>
               <th scope="row">{b.title}</th>
-              {series.map((s) => (
+              {series.map((s, k) => (
                 <td key={s.name} className={numClass}>
-                  {money(s.values[i] ?? 0, currency)}
+                  {cost(s.values[i] ?? 0, i, k, `${s.name}, ${b.title}`)}
                 </td>
               ))}
               <td className={numClass}>
-                {money(
+                {cost(
                   series.reduce((sum, s) => sum + (s.values[i] ?? 0), 0),
-                  currency,
+                  i,
+                  null,
+                  b.title,
                 )}
               </td>
               <td>{b.partial ?? "yes"}</td>

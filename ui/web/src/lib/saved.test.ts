@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { brief, count, money, percent, plainFormat, rounding, setCurrencyFormat, signed } from "./format";
-import { applySaved, readSaved, savedView, wholeCost } from "./saved";
+import { applySaved, readSaved, savedView } from "./saved";
 import { choice, formatState, lacksPinned, list, parseState, preferred, writeList } from "./urlState";
 
 afterEach(() => applySaved({}));
@@ -70,10 +70,5 @@ describe("a saved default of a view", () => {
     applySaved({ views: { idle: "hide", sharedNamespaces: ["kube-system"] } });
     expect(formatState(fields, { idle: "separate", shared: [] as string[] })).toBe("idle=separate&shared=");
     expect(parseState(fields, "idle=separate&shared=")).toEqual({ idle: "separate", shared: [] });
-  });
-  it("lets links ask for the whole cost where a part is hidden", () => {
-    expect(wholeCost()).toBe("");
-    applySaved({ views: { overhead: "hide" } });
-    expect(wholeCost()).toBe("&idle=separate&overhead=separate");
   });
 });

@@ -65,6 +65,3 @@ export function savedInPage(page: Document): unknown {
 }
 
 export const savedView = <K extends keyof SavedViews>(key: K): SavedViews[K] => views[key];
-
-/** What a link to Explore needs to show the whole cost where the saved default hides a part; else nothing. */
-export const wholeCost = (): string => (views.idle === "hide" || views.overhead === "hide" ? "&idle=separate&overhead=separate" : "");

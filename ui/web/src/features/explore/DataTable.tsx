@@ -1,5 +1,8 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
+import { Cost, walkCosts } from "../../components/explain/Cost";
+import type { Explained } from "../../lib/explained";
+import { readable } from "../../lib/names";
 import css from "./DataTable.module.css";
 import type { Column, Row } from "./rows";
 
@@ -11,15 +14,15 @@ interface Props {
   onSort: (sort: string) => void;
   /** Opens a row further in; null: it has nothing inside. */
   onOpen: (row: Row) => (() => void) | null;
-  /** Says why a row costs what it costs; null: all rows. */
-  onExplain: (row: Row | null) => void;
+  /** What the number in a column stands for, of a row or of all; null: no cost. */
+  explained: (row: Row | null, column: string) => Explained | null;
 }
 
 const rowHeight = 34;
 const arrows = { ascending: " ↑", descending: " ↓", none: "" };
 
 /** Rows in a real table; only those in sight are in the page. Totals stay. */
-export function DataTable({ label, rows, columns, sort, onSort, onOpen, onExplain }: Props) {
+export function DataTable({ label, rows, columns, sort, onSort, onOpen, explained }: Props) {
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -34,9 +37,15 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen, onExplai
   const totals = useMemo(() => columns.map((c) => c.total?.(rows) ?? ""), [columns, rows]);
   const [first, ...others] = columns;
   if (!first) return null;
+  // One tab stop a row, its total; arrow keys reach the other numbers.
+  const number = (c: Column, row: Row | null, text: string) => {
+    const of = c.number && text !== "" ? explained(row, c.id) : null;
+    if (!of) return text;
+    return <Cost text={text} of={of} what={`${row ? readable(row.name) : "all rows"}, ${c.head}`} stop={c.id === "total"} />;
+  };
   const direction = (id: string) => (sort === id ? "ascending" : sort === `-${id}` ? "descending" : undefined);
   return (
-    <div className={css.scroll} ref={scroll} tabIndex={0} role="region" aria-label={label}>
+    <div className={css.scroll} ref={scroll} tabIndex={0} role="region" aria-label={label} onKeyDown={walkCosts}>
       <table className={css.table} aria-rowcount={rows.length + 2}>
         <thead>
           <tr>
@@ -77,13 +86,7 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen, onExplai
                 </th>
                 {others.map((c) => (
                   <td key={c.id} className={c.number ? css.n : undefined} title={c.number ? String(c.number(row)) : undefined}>
-                    {c.id === "total" ? (
-                      <button type="button" className={css.sort} aria-label={`Explain ${c.text(row)}`} onClick={() => onExplain(row)}>
-                        {c.text(row)}
-                      </button>
-                    ) : (
-                      c.text(row)
-                    )}
+                    {number(c, row, c.text(row))}
                   </td>
                 ))}
               </tr>
@@ -100,18 +103,7 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen, onExplai
             <th scope="row">Total</th>
             {others.map((c, i) => (
               <td key={c.id} className={c.number ? css.n : undefined}>
-                {c.id === "total" ? (
-                  <button
-                    type="button"
-                    className={css.sort}
-                    aria-label={`Explain the total, ${totals[i + 1] ?? ""}`}
-                    onClick={() => onExplain(null)}
-                  >
-                    {totals[i + 1]}
-                  </button>
-                ) : (
-                  totals[i + 1]
-                )}
+                {number(c, null, totals[i + 1] ?? "")}
               </td>
             ))}
           </tr>

@@ -2,16 +2,17 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { apiBase } from "../../api/client";
 import { exploreQuery } from "../../api/queries";
+import { Cost } from "../../components/explain/Cost";
 import { Badge, Button, Card, Failure, Notice, Segmented, Select, Skeleton } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
+import type { Column, Explained } from "../../lib/explained";
+import { columnOf, windowOf } from "../../lib/explained";
 import { parseFilter, formatFilter } from "../../lib/filter";
 import { completeness, count, money, relative, signed, span } from "../../lib/format";
 import { part } from "../../lib/names";
 import { useShortcuts } from "../../lib/shortcuts";
 import { useUrlState } from "../../lib/urlState";
 import { windowOfSpan } from "../../lib/window";
-import { Explain } from "./Explain";
-import { totalRow } from "./formula";
 import { FilterBar, GroupBy } from "./Controls";
 import { DataTable } from "./DataTable";
 import css from "./Explore.module.css";
@@ -51,7 +52,17 @@ export function Explore() {
     [explore, columns, state.sort, state.metric],
   );
 
-  const explained = state.explain === "*" ? totalRow(rows) : rows.find((r) => r.name === state.explain);
+  const explained = (row: string, column: Column, more: Partial<Explained> = {}): Explained => {
+    const { window, aggregate, compare, ...rest } = question;
+    return {
+      source: state.source,
+      query: { ...rest, aggregate: aggregate ?? "all", window: meta ? windowOf(meta.window) : (window ?? "") },
+      row,
+      column,
+      ...(column === "change" && compare ? { compare } : {}),
+      ...more,
+    };
+  };
   const open = (row: Row): (() => void) | null => {
     const last = state.group.at(-1);
     if (last === undefined || row.kind === "idle" || row.kind === "overhead" || row.kind === "shared") return null;
@@ -146,7 +157,7 @@ export function Explore() {
           >
             <div className={css.sumup}>
               <span className={css.total} data-testid="total">
-                {money(meta.totalCost, currency)}
+                <Cost text={money(meta.totalCost, currency)} of={explained("*", "total")} what="the total" />
               </span>
               <Badge tone={meta.completeness.hoursPresent < meta.completeness.hoursExpected ? "warn" : "good"}>
                 {completeness(meta.completeness.hoursPresent, meta.completeness.hoursExpected)} of hours
@@ -174,6 +185,7 @@ export function Explore() {
                   currency={currency}
                   kind={state.chart}
                   onPick={(a, b) => set({ window: windowOfSpan(a, b) })}
+                  explained={explained}
                 />
               )
             )}
@@ -190,10 +202,12 @@ export function Explore() {
               sort={state.sort || "-total"}
               onSort={(sort) => set({ sort })}
               onOpen={open}
-              onExplain={(row) => set({ explain: row ? row.name : "*" })}
+              explained={(row, column) => {
+                const c = columnOf(column);
+                return c && explained(row ? row.name : "*", c);
+              }}
             />
           </Card>
-          {explained && <Explain key={state.explain} row={explained} state={state} meta={meta} onClose={() => set({ explain: "" })} />}
           <p className="sr-only" role="status">
             {count(meta.rowCount)} rows, {money(meta.totalCost, currency)}
           </p>

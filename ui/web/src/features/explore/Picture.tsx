@@ -1,8 +1,11 @@
 import { useMemo } from "react";
 import type { Schemas } from "../../api/client";
+import { useExplain } from "../../components/explain/Cost";
 import type { Series } from "../../components/StackedChart";
 import { SeriesTable, StackedChart } from "../../components/StackedChart";
 import { Swatch } from "../../components/ui";
+import type { Column, Explained } from "../../lib/explained";
+import { windowOf } from "../../lib/explained";
 import { clock, day, decimal, money, percent, span, weekday } from "../../lib/format";
 import { readable } from "../../lib/names";
 import { seriesClass, seriesPattern } from "../../lib/palette";
@@ -49,11 +52,24 @@ interface Props {
   currency: string;
   kind: "bars" | "lines" | "table";
   onPick: (start: string, end: string) => void;
+  explained: (row: string, column: Column, more?: Partial<Explained>) => Explained;
 }
 
-export function Picture({ explore, rows, metric, hours, currency, kind, onPick }: Props) {
+export function Picture({ explore, rows, metric, hours, currency, kind, onPick, explained }: Props) {
   const { sets } = explore;
   const series = useMemo(() => seriesOf(explore), [explore]);
+  const explain = useExplain();
+  const names = explore.rows
+    .filter((r) => r.series)
+    .slice(0, shownSeries)
+    .map((r) => r.name);
+  const period = (i: number, s: number | null): Explained | null => {
+    const w = sets[i]?.window;
+    if (!w) return null;
+    const row = s === null ? "*" : names[s];
+    const e = row === undefined ? explained("*", "total", { except: names }) : explained(row, "total");
+    return { ...e, query: { ...e.query, window: windowOf(w) } };
+  };
   if (metric === "wasted" || metric === "efficiency" || metric === "hours")
     return <Ranked rows={rows} metric={metric} hours={hours} currency={currency} />;
   const hourly = sets.every(
@@ -81,7 +97,17 @@ export function Picture({ explore, rows, metric, hours, currency, kind, onPick }
             return length > 0 ? (v / length) * per : 0;
           }),
         }));
-  if (kind === "table") return <SeriesTable caption="Cost along time" head="Step" currency={currency} buckets={buckets} series={shown} />;
+  if (kind === "table")
+    return (
+      <SeriesTable
+        caption="Cost along time"
+        head="Step"
+        currency={currency}
+        buckets={buckets}
+        series={shown}
+        explained={metric === "cost" ? period : undefined}
+      />
+    );
   return (
     <StackedChart
       label={`Cost along time, largest ${Math.min(shownSeries, explore.rows.length)} rows`}
@@ -98,6 +124,7 @@ export function Picture({ explore, rows, metric, hours, currency, kind, onPick }
             }
           : undefined
       }
+      onExplain={(i) => explain(period(i, null))}
       pickHint="Choose a step to look into it."
     />
   );

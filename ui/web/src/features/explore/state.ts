@@ -65,7 +65,6 @@ export const exploreFields = {
   metric: choice(values(metrics), "cost"),
   chart: choice(values(charts), "bars"),
   sort: text(),
-  explain: text(),
 };
 
 export interface ExploreState {
@@ -81,7 +80,6 @@ export interface ExploreState {
   metric: Metric;
   chart: (typeof charts)[number]["value"];
   sort: string;
-  explain: string;
 }
 
 /** Hours for a day or two, else days. */

@@ -3,10 +3,12 @@ import { useState } from "react";
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
+import { Cost } from "../../components/explain/Cost";
 import { StateMark, stateOf, worstFirst } from "../../components/clusterState";
 import { Badge, Button, Card, Failure, fieldClass, numClass, scrollClass, Segmented, Skeleton, tableClass } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import { ago, completeness, count, dateTime, day, money, percent, span } from "../../lib/format";
+import { partOf } from "../../lib/explained";
 import { choice, text, useUrlState } from "../../lib/urlState";
 import { cellOf, daysOf, dayStates } from "./days";
 import css from "./Fleet.module.css";
@@ -187,7 +189,8 @@ function Clusters({
   const meta = overview?.meta;
   const currency = meta?.currency ?? fleet.currency;
   const now = Date.parse(fleet.now);
-  const show = (v: number | undefined) => (v === undefined ? "–" : money(v, currency));
+  const show = (v: number | undefined, part: string, what: string, cluster?: string) =>
+    v === undefined || !meta ? "–" : <Cost text={money(v, currency)} of={partOf(meta.window, part, cluster)} what={what} />;
   return (
     <Card
       title="Clusters"
@@ -229,8 +232,8 @@ function Clusters({
                   {c.silentSince && <div className={css.small}>since {dateTime(c.silentSince)}</div>}
                   <Gap cluster={c} today={fleet.now.slice(0, 10)} />
                 </td>
-                <td className={numClass}>{show(cost.get(c.id)?.cost)}</td>
-                <td className={numClass}>{show(cost.get(c.id)?.idle)}</td>
+                <td className={numClass}>{show(cost.get(c.id)?.cost, "total", `the cost of ${c.id}`, c.id)}</td>
+                <td className={numClass}>{show(cost.get(c.id)?.idle, "idle", `idle of ${c.id}`, c.id)}</td>
                 <td className={numClass} title={`${count(c.hoursPresent)} of ${count(c.hoursExpected)}`}>
                   {completeness(c.hoursPresent, c.hoursExpected)}
                 </td>
@@ -246,9 +249,9 @@ function Clusters({
               <th scope="row">Total</th>
               <td>{count(clusters.length)} clusters</td>
               <td className={numClass} data-testid="total">
-                {show(meta?.totalCost)}
+                {show(meta?.totalCost, "total", "the total")}
               </td>
-              <td className={numClass}>{show(overview?.data.parts.idle)}</td>
+              <td className={numClass}>{show(overview?.data.parts.idle, "idle", "all idle")}</td>
               <td colSpan={5} />
             </tr>
           </tfoot>

@@ -1,6 +1,9 @@
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
+import { Cost, walkCosts } from "../../components/explain/Cost";
 import { Badge, Card, numClass, scrollClass, Segmented, Select, Swatch, tableClass } from "../../components/ui";
+import type { Explained } from "../../lib/explained";
+import { windowOf } from "../../lib/explained";
 import { count, money, relative, signed, span } from "../../lib/format";
 import { readable } from "../../lib/names";
 import css from "./Home.module.css";
@@ -25,6 +28,14 @@ const reasons: Record<string, string> = { new: "new, nothing to compare with", g
 export function Changes({ overview, currency, stale, period, by, onChange }: Props) {
   const c = overview.changes;
   const rows = c.rows.filter((r) => Math.abs(r.change) >= 0.005).slice(0, shownRows);
+  const days = c.current.start && c.previous.start ? (Date.parse(c.current.start) - Date.parse(c.previous.start)) / 86_400_000 : 7;
+  const explained = (row: string): Explained => ({
+    source: "allocation",
+    query: { window: windowOf(c.current), aggregate: by, accumulate: "all" },
+    row,
+    column: "change",
+    compare: `${days}d`,
+  });
   const scale = Math.max(...rows.map((r) => Math.max(Math.abs(r.price), Math.abs(r.volume), Math.abs(r.change))), 0);
   return (
     <Card
@@ -44,7 +55,7 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
           more history.
         </p>
       ) : (
-        <div className={scrollClass} tabIndex={0} role="region" aria-label="Largest changes">
+        <div className={scrollClass} tabIndex={0} role="region" aria-label="Largest changes" onKeyDown={walkCosts}>
           <table className={tableClass}>
             <caption className="sr-only">Largest changes, price and volume apart</caption>
             <thead>
@@ -85,13 +96,22 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
                   <th scope="row">
                     <Mover name={r.name} by={by} /> {r.state !== "same" && <Badge tone="accent">{r.state}</Badge>}
                   </th>
-                  <td className={numClass}>{money(r.before, currency)}</td>
-                  <td className={numClass}>{money(r.after, currency)}</td>
-                  <td className={`${numClass ?? ""} ${(r.change > 0 ? css.up : css.down) ?? ""}`}>
-                    {signed(r.change, currency)} <span className={css.small}>{relative(r.before, r.after)}</span>
+                  <td className={numClass}>
+                    <Cost text={money(r.before, currency)} of={explained(r.name)} what={`${readable(r.name)} before`} stop={false} />
                   </td>
-                  <td className={numClass}>{signed(r.price, currency)}</td>
-                  <td className={numClass}>{signed(r.volume, currency)}</td>
+                  <td className={numClass}>
+                    <Cost text={money(r.after, currency)} of={explained(r.name)} what={`${readable(r.name)} now`} stop={false} />
+                  </td>
+                  <td className={`${numClass ?? ""} ${(r.change > 0 ? css.up : css.down) ?? ""}`}>
+                    <Cost text={signed(r.change, currency)} of={explained(r.name)} what={`the change of ${readable(r.name)}`} />{" "}
+                    <span className={css.small}>{relative(r.before, r.after)}</span>
+                  </td>
+                  <td className={numClass}>
+                    <Cost text={signed(r.price, currency)} of={explained(r.name)} what={`${readable(r.name)} by price`} stop={false} />
+                  </td>
+                  <td className={numClass}>
+                    <Cost text={signed(r.volume, currency)} of={explained(r.name)} what={`${readable(r.name)} by volume`} stop={false} />
+                  </td>
                   <td className={css.drawn}>
                     <Diverging price={r.price} volume={r.volume} scale={scale} />
                   </td>
@@ -101,11 +121,21 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
             <tfoot>
               <tr>
                 <th scope="row">All {count(c.rowCount)}</th>
-                <td className={numClass}>{money(c.total.before, currency)}</td>
-                <td className={numClass}>{money(c.total.after, currency)}</td>
-                <td className={numClass}>{signed(c.total.change, currency)}</td>
-                <td className={numClass}>{signed(c.total.price, currency)}</td>
-                <td className={numClass}>{signed(c.total.volume, currency)}</td>
+                <td className={numClass}>
+                  <Cost text={money(c.total.before, currency)} of={explained("*")} what="all before" stop={false} />
+                </td>
+                <td className={numClass}>
+                  <Cost text={money(c.total.after, currency)} of={explained("*")} what="all now" stop={false} />
+                </td>
+                <td className={numClass}>
+                  <Cost text={signed(c.total.change, currency)} of={explained("*")} what="the change of all" />
+                </td>
+                <td className={numClass}>
+                  <Cost text={signed(c.total.price, currency)} of={explained("*")} what="all by price" stop={false} />
+                </td>
+                <td className={numClass}>
+                  <Cost text={signed(c.total.volume, currency)} of={explained("*")} what="all by volume" stop={false} />
+                </td>
                 <td className={css.drawn} />
               </tr>
             </tfoot>

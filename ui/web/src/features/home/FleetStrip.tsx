@@ -1,7 +1,10 @@
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { StateMark, stateText, worstFirst } from "../../components/clusterState";
+import { Cost } from "../../components/explain/Cost";
 import { buttonClass, Card } from "../../components/ui";
+import { partOf } from "../../lib/explained";
+import type { Span } from "../../lib/format";
 import { completeness, money } from "../../lib/format";
 import css from "./Home.module.css";
 
@@ -9,12 +12,13 @@ interface Props {
   fleet: Schemas["FleetStatus"];
   overview: Schemas["Overview"];
   currency: string;
+  covered: Span;
 }
 
 const most = 60;
 
 /** Every cluster in a tile, those that need somebody first. */
-export function FleetStrip({ fleet, overview, currency }: Props) {
+export function FleetStrip({ fleet, overview, currency, covered }: Props) {
   const cost = new Map(overview.clusters.map((c) => [c.cluster, c.cost]));
   const clusters = worstFirst(fleet.clusters ?? [], (c) => cost.get(c.id) ?? 0);
   const states = new Map<string, number>();
@@ -32,17 +36,17 @@ export function FleetStrip({ fleet, overview, currency }: Props) {
     >
       <ul className={css.strip}>
         {clusters.slice(0, most).map((c) => (
-          <li key={c.id}>
-            <Link href={`/fleet/${encodeURIComponent(c.id)}`} className={css.tile}>
+          <li key={c.id} className={css.tile}>
+            <Link href={`/fleet/${encodeURIComponent(c.id)}`} className={css.tileLink}>
               <b title={c.id}>{c.id}</b>
-              <span className={css.tileRow}>
-                <span>{money(cost.get(c.id) ?? 0, currency)}</span>
-                <span className="soft">{completeness(c.hoursPresent, c.hoursExpected)}</span>
-              </span>
-              <span className={css.tileRow}>
-                <StateMark cluster={c} now={Date.parse(fleet.now)} />
-              </span>
             </Link>
+            <span className={css.tileRow}>
+              <Cost text={money(cost.get(c.id) ?? 0, currency)} of={partOf(covered, "total", c.id)} what={`the cost of ${c.id}`} />
+              <span className="soft">{completeness(c.hoursPresent, c.hoursExpected)}</span>
+            </span>
+            <span className={css.tileRow}>
+              <StateMark cluster={c} now={Date.parse(fleet.now)} />
+            </span>
           </li>
         ))}
       </ul>

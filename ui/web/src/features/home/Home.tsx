@@ -41,7 +41,7 @@ export function Home() {
               retry={() => void fleet.refetch()}
             />
           ) : (
-            <FleetStrip fleet={fleet.data.data} overview={overview.data.data} currency={meta.currency} />
+            <FleetStrip fleet={fleet.data.data} overview={overview.data.data} currency={meta.currency} covered={meta.window} />
           )}
         </div>
         <div className={css.wide}>
@@ -55,7 +55,7 @@ export function Home() {
           />
         </div>
         <div className={css.wide}>
-          <IdleSplit overview={overview.data.data} currency={meta.currency} window={state.window} stale={stale} />
+          <IdleSplit overview={overview.data.data} currency={meta.currency} window={state.window} covered={meta.window} stale={stale} />
         </div>
       </div>
     );

@@ -1,10 +1,11 @@
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import type { Pattern } from "../../components/ui";
+import { Cost } from "../../components/explain/Cost";
 import { Badge, Card, numClass, Swatch, tableClass } from "../../components/ui";
 import { completeness, count, money, percent, relative, rounding, signed, span } from "../../lib/format";
+import { partOf } from "../../lib/explained";
 import { bands } from "./bands";
-import { wholeCost } from "../../lib/saved";
 import css from "./Home.module.css";
 
 interface Props {
@@ -34,10 +35,9 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
   return (
     <Card title="Total" note={`${meta.currency}, ${span(meta.window)} UTC`} busy={stale}>
       <p className={css.total} data-testid="total">
-        {money(total, meta.currency)}
+        <Cost text={money(total, meta.currency)} of={partOf(meta.window, "total")} what="the total" />
       </p>
       <p className={css.small}>
-        <Link href={`/explore?window=${window}&explain=*${wholeCost()}`}>Explain</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=team&idle=share&shared=kube-system`}>by team</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=cluster`}>by cluster</Link> ·{" "}
         <Link href={`/explore?window=${window}&group=namespace`}>by namespace</Link>
@@ -104,7 +104,9 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
                 </span>
                 <div className={css.small}>{b.meaning}</div>
               </th>
-              <td className={numClass}>{money(parts[b.key], meta.currency)}</td>
+              <td className={numClass}>
+                <Cost text={money(parts[b.key], meta.currency)} of={partOf(meta.window, b.key)} what={b.name} />
+              </td>
               <td className={numClass}>{total > 0 ? percent(parts[b.key] / total) : "–"}</td>
             </tr>
           ))}
@@ -119,7 +121,9 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
         <tfoot>
           <tr>
             <th scope="row">Total</th>
-            <td className={numClass}>{money(total, meta.currency)}</td>
+            <td className={numClass}>
+              <Cost text={money(total, meta.currency)} of={partOf(meta.window, "total")} what="the total of the parts" />
+            </td>
             <td className={numClass}>{total > 0 ? percent(1) : "–"}</td>
           </tr>
         </tfoot>

@@ -1,8 +1,10 @@
 import { useMemo } from "react";
 import { useLocation } from "wouter";
 import type { Schemas } from "../../api/client";
+import { useExplain } from "../../components/explain/Cost";
 import { SeriesTable, StackedChart } from "../../components/StackedChart";
 import { Card, Segmented } from "../../components/ui";
+import { partOf } from "../../lib/explained";
 import { clock, day, weekday } from "../../lib/format";
 import { partialReason } from "../../lib/partial";
 import { windowOfSpan } from "../../lib/window";
@@ -41,6 +43,11 @@ export function Trend({ overview, currency, stale, view, onView }: Props) {
     const w = buckets[i]?.window;
     if (w?.start && w.end) navigate(`/explore?window=${windowOfSpan(w.start, w.end)}`);
   };
+  const explain = useExplain();
+  const explained = (i: number, s: number | null) => {
+    const w = buckets[i]?.window;
+    return w ? partOf(w, s === null ? "total" : (bands[s]?.key ?? "total")) : null;
+  };
   const unit = hourly ? "hour" : "day";
   return (
     <Card
@@ -67,10 +74,18 @@ export function Trend({ overview, currency, stale, view, onView }: Props) {
           series={series}
           height={390}
           onPick={open}
+          onExplain={(i) => explain(explained(i, null))}
           pickHint={`Choose a ${unit} to explore it.`}
         />
       ) : (
-        <SeriesTable caption={`Cost by ${unit}`} head={hourly ? "Hour" : "Day"} currency={currency} buckets={shown} series={series} />
+        <SeriesTable
+          caption={`Cost by ${unit}`}
+          head={hourly ? "Hour" : "Day"}
+          currency={currency}
+          buckets={shown}
+          series={series}
+          explained={explained}
+        />
       )}
     </Card>
   );
