@@ -33,7 +33,7 @@ type ErrorEnvelope struct {
 	RequestID string `json:"requestId,omitempty"`
 	// Problem is set where the bucket refused.
 	Problem *FleetProblem `json:"problem,omitempty" doc:"What the storage said, with its cause and what to do."`
-	Data      any    `json:"data" doc:"null"`
+	Data    any           `json:"data" doc:"null"`
 }
 
 // Meta is what a cost answer says of itself.

@@ -67,7 +67,7 @@ func (c *Config) TuningFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.HourlyDays, "hourly-retention-days", 32, "days that keep hourly detail; older hours are read from the bucket when asked for")
 	fs.IntVar(&c.DailyDays, "daily-retention-days", 400, "days that keep daily detail")
 	fs.StringVar(&c.Currency, "currency", "", "currency of the fleet; objects in another are refused; default: that of most clusters")
-	fs.StringToStringVar(&c.LabelAliases, "label-aliases", nil, "labels behind department, environment, owner, product and team, the first present wins: team=team|squad")
+	fs.StringToStringVar(&c.LabelAliases, "label-aliases", nil, "labels behind department, environment, owner, product and team, the first present wins: team=team|squad; those saved on the page Settings go before them")
 	fs.IntVar(&c.Threads, "store-threads", 0, "threads of the store; 0: one per core")
 	fs.StringVar(&c.MemoryLimit, "store-memory", "1GiB", "memory of the store; the process needs some 300 MiB more")
 	settings.DurationVar(fs, &c.QueryTimeout, "query-timeout", time.Minute, "longest time for one question")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
+	"github.com/fleetcost/fleetcost/internal/httpapi"
 	"github.com/fleetcost/fleetcost/internal/preferences"
 )
 
@@ -175,5 +176,39 @@ func TestSavedRefusedByTheBucket(t *testing.T) {
 	}
 	if err := s.load(t.Context()); err != nil {
 		t.Errorf("reading: %v", err)
+	}
+}
+
+// away is a bucket that cannot be reached.
+type away struct{ bucket.Bucket }
+
+func (away) List(context.Context, string, string, func(bucket.Object) error) error {
+	return bucket.ErrUnavailable
+}
+
+// While the bucket is away the answer is what is in force, and says so.
+func TestSettingsWhileTheBucketIsAway(t *testing.T) {
+	b := bucket.NewMemory()
+	s := &Server{saved: newSavedSettings(b, nil, new(applied).inForce)}
+	f := &fleet{s: s}
+	saved, err := f.SaveSettings(t.Context(), document(t, `{"views": {"idle": "share"}}`), nothingSaved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.saved.bucket = away{b}
+	got, err := f.Settings(t.Context())
+	if err != nil || got.Version != saved.Version || got.Saved.Views.Idle != preferences.TreatShare {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got.Problem == nil || !strings.Contains(got.Problem.Message, "may be old") {
+		t.Errorf("problem %+v", got.Problem)
+	}
+	if _, err := f.SaveSettings(t.Context(), document(t, `{}`), "other"); !errors.Is(err, httpapi.ErrSettingsConflict) {
+		t.Errorf("another version: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Settings(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -177,7 +177,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Add("progress", s.showProgress)
 	s.logger.Info("listening", "address", s.Addr().String(), "bucket", s.bucket.String(), "version", s.cfg.Build.Version)
 	if a, ok := s.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		s.logger.Warn("the API has no login: whoever reaches this address reads all costs and can retire clusters; put a proxy with authentication in front",
+		s.logger.Warn("the API has no login: whoever reaches this address reads all costs, can retire clusters and change what is saved; put a proxy with authentication in front",
 			"address", s.Addr().String())
 	}
 	err := g.Run()

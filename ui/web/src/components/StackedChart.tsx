@@ -66,16 +66,18 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
   const top = kind === "bars" ? Math.max(...totals, 0) : Math.max(...series.flatMap((s) => s.values), 0);
   const marks = ticks(top);
   const max = Math.max(marks.at(-1) ?? 0, 1e-9);
-  const inner = Math.max(width - LEFT - 4, 50);
+  // Wide enough for the longest amount in the format that is set.
+  const left = Math.max(LEFT, 12 + 7 * Math.max(...marks.map((m) => brief(m, currency).length)));
+  const inner = Math.max(width - left - 4, 50);
   const base = height - BOTTOM;
-  const x = (i: number) => LEFT + (i * inner) / Math.max(n, 1);
+  const x = (i: number) => left + (i * inner) / Math.max(n, 1);
   const step = inner / Math.max(n, 1);
   const y = (v: number) => base - (v / max) * (base - TOP);
   const every = Math.max(1, Math.ceil(58 / step));
 
   const at = (e: PointerEvent<SVGSVGElement>) => {
     const box = e.currentTarget.getBoundingClientRect();
-    const i = Math.floor((e.clientX - box.left - LEFT) / step);
+    const i = Math.floor((e.clientX - box.left - left) / step);
     return i >= 0 && i < n ? i : null;
   };
   const onKey = (e: KeyboardEvent) => {
@@ -115,8 +117,8 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
           <Patterns id={id} />
           {marks.map((m) => (
             <g key={m}>
-              <line className={css.grid} x1={LEFT} x2={width} y1={y(m)} y2={y(m)} />
-              <text className={css.axis} x={LEFT - 8} y={y(m) + 4} textAnchor="end">
+              <line className={css.grid} x1={left} x2={width} y1={y(m)} y2={y(m)} />
+              <text className={css.axis} x={left - 8} y={y(m) + 4} textAnchor="end">
                 {brief(m, currency)}
               </text>
             </g>
@@ -155,7 +157,7 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
               )}
             </g>
           ))}
-          <line className={css.grid} x1={LEFT} x2={width} y1={base} y2={base} />
+          <line className={css.grid} x1={left} x2={width} y1={base} y2={base} />
         </svg>
         {shown !== null && (
           <Tip

@@ -63,7 +63,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
         >
           {percent(share)} at default prices
         </Badge>
-        <Badge title="No cloud bill is read yet: every price is a list price, your own, or a default">0% billed</Badge>
+        <Badge title="No cloud bill is read yet: every price is a list price, your own, or a default">{percent(0)} billed</Badge>
         {changes.used > 0 && (
           <Badge title={`Like for like: ${span(changes.current)} with ${span(changes.previous)}`}>
             {relative(changes.total.before, changes.total.after)} like for like, {span(changes.current)}
