@@ -26,6 +26,7 @@ type AboutStorage struct {
 	Prefix     string `json:"prefix,omitempty"`
 	Region     string `json:"region,omitempty"`
 	Endpoint   string `json:"endpoint,omitempty"`
+	CallerARN  string `json:"callerArn,omitempty" doc:"whose credentials are in use, as AWS STS said; absent until that is known, and where no service tells it"`
 	ConfigFile string `json:"configFile,omitempty" doc:"path of the storage config on the server"`
 }
 

@@ -26,6 +26,9 @@ func (f *fleet) about(ctx context.Context) (*httpapi.About, error) {
 		Engine: engine, Format: fmt.Sprintf("%d.%d", costfile.Major, costfile.Minor), DataVersion: version, Licence: "Apache-2.0", Storage: s.storage,
 		Modules: make([]httpapi.AboutModule, 0, len(b.Modules)), Prices: []httpapi.AboutPrices{},
 	}
+	if s.caller != nil {
+		out.Storage.CallerARN = s.caller()
+	}
 	for _, m := range b.Modules {
 		out.Modules = append(out.Modules, httpapi.AboutModule(m))
 	}

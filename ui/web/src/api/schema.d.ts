@@ -1270,6 +1270,8 @@ export interface components {
       /** @description as in the logs: s3://name/prefix */
       address: string;
       bucket?: string;
+      /** @description whose credentials are in use, as AWS STS said; absent until that is known, and where no service tells it */
+      callerArn?: string;
       /** @description path of the storage config on the server */
       configFile?: string;
       endpoint?: string;

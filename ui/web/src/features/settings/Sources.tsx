@@ -82,7 +82,7 @@ function bucketFacts(s: Schemas["AboutStorage"], fleet: Schemas["FleetStatus"]):
       "Last look",
       fleet.syncError ? `failed: ${fleet.syncError}` : fleet.lastSync ? ago(fleet.lastSync, Date.parse(fleet.now)) : "not looked at yet",
     ],
-    ["Login", "Whose credentials are in use stands in the server’s log; fleetcost storage check tests them."],
+    ["Login", s.callerArn ?? "Whose credentials are in use is not known here; fleetcost storage check asks."],
   ];
 }
 
