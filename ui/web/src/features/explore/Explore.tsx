@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { apiBase } from "../../api/client";
 import { exploreQuery } from "../../api/queries";
+import { FirstRunOr } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, Notice, Segmented, Select, Skeleton } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import { parseFilter, formatFilter } from "../../lib/filter";
@@ -50,6 +51,8 @@ export function Explore() {
     [explore, columns, state.sort, state.metric],
   );
 
+  // Not one cluster is known: there is nothing to ask yet.
+  const nothing = meta !== undefined && meta.rowCount === 0 && (meta.completeness.clusters ?? []).length === 0;
   const explained = state.explain === "*" ? totalRow(rows) : rows.find((r) => r.name === state.explain);
   const open = (row: Row): (() => void) | null => {
     const last = state.group.at(-1);
@@ -135,7 +138,12 @@ export function Explore() {
           <Skeleton height="24rem" />
         </div>
       )}
-      {explore && meta && (
+      {explore && meta && nothing && (
+        <FirstRunOr>
+          <Notice title="The bucket has no cost in this period." />
+        </FirstRunOr>
+      )}
+      {explore && meta && !nothing && (
         <>
           <Card
             title="Answer"

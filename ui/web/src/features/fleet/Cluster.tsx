@@ -29,7 +29,14 @@ export function Cluster({ id }: { id: string }) {
           Explore its cost
         </Link>
       </div>
-      {fleet.error && <Failure what="The state of the cluster could not be read." error={fleet.error} retry={() => void fleet.refetch()} />}
+      {fleet.error && (
+        <Failure
+          what="The state of the cluster could not be read."
+          error={fleet.error}
+          still={f ? "What is shown is the last answer." : "Its cost is not touched: Explore shows it."}
+          retry={() => void fleet.refetch()}
+        />
+      )}
       {!f && fleet.isPending && (
         <div aria-busy="true" aria-label="Loading">
           <Skeleton height="24rem" />
@@ -163,7 +170,14 @@ function Hours({ cluster, date }: { cluster: string; date: string }) {
     }),
   );
   if (answer.error)
-    return <Failure what={`The hours of ${date} could not be read.`} error={answer.error} retry={() => void answer.refetch()} />;
+    return (
+      <Failure
+        what={`The hours of ${date} could not be read.`}
+        error={answer.error}
+        still="The days above are right."
+        retry={() => void answer.refetch()}
+      />
+    );
   const sets = answer.data?.data.sets;
   if (!sets) return <Skeleton height="4rem" />;
   const currency = answer.data?.meta?.currency ?? "USD";
