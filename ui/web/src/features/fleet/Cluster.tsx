@@ -6,12 +6,11 @@ import { StateMark } from "../../components/clusterState";
 import { buttonClass, Card, Failure, Notice, Skeleton } from "../../components/ui";
 import { ago, bytes, clock, completeness, count, dateTime, money, percent, weekday } from "../../lib/format";
 import { useShortcuts } from "../../lib/shortcuts";
-import { text, useUrlState } from "../../lib/urlState";
+import { useUrlState } from "../../lib/urlState";
 import { addDays } from "../../lib/window";
 import { cellOf, dayStates } from "./days";
 import css from "./Fleet.module.css";
-
-const clusterFields = { day: text() };
+import { clusterFields } from "./state";
 
 /** One cluster: what is wrong with it, why, and what to do. */
 export function Cluster({ id }: { id: string }) {

@@ -8,14 +8,10 @@ import { FirstRun } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, fieldClass, numClass, scrollClass, Segmented, Skeleton, tableClass } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import { ago, completeness, count, dateTime, day, money, percent, span } from "../../lib/format";
-import { choice, text, useUrlState } from "../../lib/urlState";
+import { useUrlState } from "../../lib/urlState";
 import { cellOf, daysOf, dayStates } from "./days";
 import css from "./Fleet.module.css";
-
-const fleetFields = {
-  window: text("month"),
-  days: choice(["14", "30", "90"] as const, "30"),
-};
+import { fleetFields } from "./state";
 
 /** Every cluster: is it here, is it whole, and what does it cost? */
 export function Fleet() {
