@@ -18,7 +18,7 @@ function random(seed: number): () => number {
 const next = random(20261124);
 const one = <T>(of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
 const valueOf = <T>(options: readonly { value: T }[]) => one(options).value;
-const signs = [..."abzAZ09 -_./:,;%&=?#+\"'\\()[]|!~*<>@$^{}", "é", "日", "%2C", "%", "&&", "🙂", "\n"];
+const signs = [...Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)), "é", "日", "%2C", "%", "&&", "🙂", "\n"];
 const anyText = () => Array.from({ length: Math.floor(next() * 14) }, () => one(signs)).join("");
 // An empty name alone is no list: no dimension and no namespace has one.
 const anyList = () => Array.from({ length: Math.floor(next() * 4) }, () => anyText()).filter((x) => x !== "");

@@ -52,7 +52,7 @@ export function Explore() {
   );
 
   // Not one cluster is known: there is nothing to ask yet.
-  const nothing = meta !== undefined && meta.rowCount === 0 && (meta.completeness.clusters ?? []).length === 0;
+  const nothing = meta?.rowCount === 0 && (meta.completeness.clusters ?? []).length === 0;
   const explained = state.explain === "*" ? totalRow(rows) : rows.find((r) => r.name === state.explain);
   const open = (row: Row): (() => void) | null => {
     const last = state.group.at(-1);
@@ -133,7 +133,7 @@ export function Explore() {
         />
       )}
       {!explore && answer.isPending && (
-        <div aria-busy="true" aria-label="Loading" className={css.stack}>
+        <div role="group" aria-busy="true" aria-label="Loading" className={css.stack}>
           <Skeleton height="24rem" />
           <Skeleton height="24rem" />
         </div>

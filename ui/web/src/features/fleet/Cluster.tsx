@@ -37,7 +37,7 @@ export function Cluster({ id }: { id: string }) {
         />
       )}
       {!f && fleet.isPending && (
-        <div aria-busy="true" aria-label="Loading">
+        <div role="group" aria-busy="true" aria-label="Loading">
           <Skeleton height="24rem" />
         </div>
       )}

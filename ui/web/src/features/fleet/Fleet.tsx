@@ -34,7 +34,7 @@ export function Fleet() {
         />
       )}
       {!f && fleet.isPending && (
-        <div aria-busy="true" aria-label="Loading">
+        <div role="group" aria-busy="true" aria-label="Loading">
           <Skeleton height="30rem" />
         </div>
       )}

@@ -117,7 +117,7 @@ function useMoved(version: string | undefined, question: string): boolean {
 
 function Loading() {
   return (
-    <div className={css.grid} aria-busy="true" aria-label="Loading">
+    <div className={css.grid} role="group" aria-busy="true" aria-label="Loading">
       <Skeleton height="24rem" />
       <Skeleton height="24rem" />
       <Skeleton height="24rem" />
