@@ -150,7 +150,7 @@ describe("While a new answer is under way", () => {
         expect(await total.innerText()).not.toBe(old);
         await page.waitForTimeout(100);
         // Home and Fleet have other rows and badges for another period, which move what is below.
-      if (name === "explore") expect(await shifts(page), `another period at ${width} px`).toEqual([]);
+        if (name === "explore") expect(await shifts(page), `another period at ${width} px`).toEqual([]);
         await context.close();
       }
     },
