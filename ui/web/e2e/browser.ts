@@ -37,12 +37,14 @@ interface Options {
   width?: number;
   base?: string;
   before?: (page: Page) => Promise<unknown>;
+  /** false: the page is looked at while it loads. */
+  wait?: boolean;
 }
 
 /** Opens a page of the app, and waits until it shows what it asked for. */
 export async function visit(
   path: string,
-  { theme = "light", width = 1400, base = `${server()}/ui`, before }: Options = {},
+  { theme = "light", width = 1400, base = `${server()}/ui`, before, wait = true }: Options = {},
 ): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme, reducedMotion: "reduce" });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => undefined);
@@ -58,7 +60,7 @@ export async function visit(
   page.on("pageerror", (e) => complaints.push(String(e)));
   await before?.(page);
   await page.goto(base + path);
-  await settled(page);
+  if (wait) await settled(page);
   return { page, context, calls, complaints };
 }
 

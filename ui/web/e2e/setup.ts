@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,10 @@ import type { TestProject } from "vitest/node";
 declare module "vitest" {
   export interface ProvidedContext {
     url: string;
+    /** A server whose bucket is empty. */
+    empty: string;
     shots: string;
+    program: string;
   }
 }
 
@@ -20,52 +23,62 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const shots = process.env.FLEETCOST_SHOTS ?? join(tmpdir(), "fleetcost-shots");
   mkdirSync(shots, { recursive: true });
   project.provide("shots", shots);
-  const given = process.env.FLEETCOST_URL;
-  if (given) {
-    project.provide("url", given);
-    return () => Promise.resolve();
-  }
   if (!existsSync(program)) throw new Error(`${program} is not built: run make build (make e2e does)`);
+  project.provide("program", program);
   const dir = mkdtempSync(join(tmpdir(), "fleetcost-ui-"));
+  const started: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    await Promise.all(started.map((s) => s()));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    mkdirSync(join(dir, "bucket"));
+    const config = join(dir, "federated-store.yaml");
+    writeFileSync(config, `type: FILESYSTEM\nconfig:\n  directory: ${join(dir, "bucket")}\n`);
+    const start = async (...args: string[]) => {
+      const s = await serve(args);
+      started.push(s.stop);
+      return s.url;
+    };
+    project.provide("empty", await start("server", "--storage-config", config, "--data-dir", join(dir, "empty")));
+    const demo = ["demo", "--data-dir", join(dir, "demo"), "--containers", "600", "--days", "18", "--push-interval", "30m"];
+    project.provide("url", process.env.FLEETCOST_URL ?? (await start(...demo)));
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+  return stop;
+}
+
+/** Starts the program on a free port, and waits until it has loaded its bucket. */
+async function serve(command: string[]): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
-  const args = [
-    "demo",
-    "--listen",
-    `127.0.0.1:${port}`,
-    "--data-dir",
-    dir,
-    "--containers",
-    "600",
-    "--days",
-    "18",
-    "--push-interval",
-    "30m",
-  ];
-  const demo = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...command, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const hear = (b: Buffer) => (said = (said + b.toString()).slice(-4000));
-  demo.stdout.on("data", hear);
-  demo.stderr.on("data", hear);
-  const ended = new Promise<void>((done) => demo.once("exit", () => done()));
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  const ended = new Promise<void>((done) => child.once("exit", () => done()));
   const url = `http://127.0.0.1:${port}`;
   for (let i = 0; i < 600; i++) {
-    if (demo.exitCode !== null) throw new Error(`the demo ended:\n${said}`);
+    if (child.exitCode !== null) throw new Error(`${command[0] ?? ""} ended:\n${said}`);
     const ready = await fetch(`${url}/readyz`).then(
       (r) => r.ok,
       () => false,
     );
     if (ready) {
-      project.provide("url", url);
-      return async () => {
-        demo.kill("SIGTERM");
-        await ended;
-        rmSync(dir, { recursive: true, force: true });
+      return {
+        url,
+        stop: async () => {
+          child.kill("SIGTERM");
+          await ended;
+        },
       };
     }
     await new Promise((r) => setTimeout(r, 500));
   }
-  demo.kill("SIGKILL");
-  throw new Error(`the demo is not ready after five minutes:\n${said}`);
+  child.kill("SIGKILL");
+  throw new Error(`${command[0] ?? ""} is not ready after five minutes:\n${said}`);
 }
 
 function freePort(): Promise<number> {

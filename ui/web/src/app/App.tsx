@@ -52,7 +52,7 @@ export function App() {
             <ErrorBoundary>
               <Suspense
                 fallback={
-                  <div aria-busy="true" aria-label="Loading">
+                  <div role="group" aria-busy="true" aria-label="Loading">
                     <Skeleton height="30rem" />
                   </div>
                 }

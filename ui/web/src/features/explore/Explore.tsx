@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { apiBase } from "../../api/client";
 import { exploreQuery } from "../../api/queries";
 import { Cost } from "../../components/explain/Cost";
+import { FirstRunOr } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, Notice, Segmented, Select, Skeleton } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import type { Column, Explained } from "../../lib/explained";
@@ -63,6 +64,8 @@ export function Explore() {
       ...more,
     };
   };
+  // Not one cluster is known: there is nothing to ask yet.
+  const nothing = meta?.rowCount === 0 && (meta.completeness.clusters ?? []).length === 0;
   const open = (row: Row): (() => void) | null => {
     const last = state.group.at(-1);
     if (last === undefined || row.kind === "idle" || row.kind === "overhead" || row.kind === "shared") return null;
@@ -142,12 +145,17 @@ export function Explore() {
         />
       )}
       {!explore && answer.isPending && (
-        <div aria-busy="true" aria-label="Loading" className={css.stack}>
+        <div role="group" aria-busy="true" aria-label="Loading" className={css.stack}>
           <Skeleton height="24rem" />
           <Skeleton height="24rem" />
         </div>
       )}
-      {explore && meta && (
+      {explore && meta && nothing && (
+        <FirstRunOr>
+          <Notice title="The bucket has no cost in this period." />
+        </FirstRunOr>
+      )}
+      {explore && meta && !nothing && (
         <>
           <Card
             title="Answer"

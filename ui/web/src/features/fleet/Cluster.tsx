@@ -6,12 +6,11 @@ import { StateMark } from "../../components/clusterState";
 import { buttonClass, Card, Failure, Notice, Skeleton } from "../../components/ui";
 import { ago, bytes, clock, completeness, count, dateTime, money, percent, weekday } from "../../lib/format";
 import { useShortcuts } from "../../lib/shortcuts";
-import { text, useUrlState } from "../../lib/urlState";
+import { useUrlState } from "../../lib/urlState";
 import { addDays } from "../../lib/window";
 import { cellOf, dayStates } from "./days";
 import css from "./Fleet.module.css";
-
-const clusterFields = { day: text() };
+import { clusterFields } from "./state";
 
 /** One cluster: what is wrong with it, why, and what to do. */
 export function Cluster({ id }: { id: string }) {
@@ -29,9 +28,16 @@ export function Cluster({ id }: { id: string }) {
           Explore its cost
         </Link>
       </div>
-      {fleet.error && <Failure what="The state of the cluster could not be read." error={fleet.error} retry={() => void fleet.refetch()} />}
+      {fleet.error && (
+        <Failure
+          what="The state of the cluster could not be read."
+          error={fleet.error}
+          still={f ? "What is shown is the last answer." : "Its cost is not touched: Explore shows it."}
+          retry={() => void fleet.refetch()}
+        />
+      )}
       {!f && fleet.isPending && (
-        <div aria-busy="true" aria-label="Loading">
+        <div role="group" aria-busy="true" aria-label="Loading">
           <Skeleton height="24rem" />
         </div>
       )}
@@ -163,7 +169,14 @@ function Hours({ cluster, date }: { cluster: string; date: string }) {
     }),
   );
   if (answer.error)
-    return <Failure what={`The hours of ${date} could not be read.`} error={answer.error} retry={() => void answer.refetch()} />;
+    return (
+      <Failure
+        what={`The hours of ${date} could not be read.`}
+        error={answer.error}
+        still="The days above are right."
+        retry={() => void answer.refetch()}
+      />
+    );
   const sets = answer.data?.data.sets;
   if (!sets) return <Skeleton height="4rem" />;
   const currency = answer.data?.meta?.currency ?? "USD";

@@ -5,18 +5,15 @@ import type { Schemas } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
 import { Cost } from "../../components/explain/Cost";
 import { StateMark, stateOf, worstFirst } from "../../components/clusterState";
+import { FirstRun } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, fieldClass, numClass, scrollClass, Segmented, Skeleton, tableClass } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import { ago, completeness, count, dateTime, day, money, percent, span } from "../../lib/format";
 import { partOf } from "../../lib/explained";
-import { choice, text, useUrlState } from "../../lib/urlState";
+import { useUrlState } from "../../lib/urlState";
 import { cellOf, daysOf, dayStates } from "./days";
 import css from "./Fleet.module.css";
-
-const fleetFields = {
-  window: text("month"),
-  days: choice(["14", "30", "90"] as const, "30"),
-};
+import { fleetFields } from "./state";
 
 /** Every cluster: is it here, is it whole, and what does it cost? */
 export function Fleet() {
@@ -31,14 +28,26 @@ export function Fleet() {
         <WindowPicker value={state.window} onChange={(window) => set({ window })} />
       </div>
       {fleet.error && (
-        <Failure what="The state of the clusters could not be read." error={fleet.error} retry={() => void fleet.refetch()} />
+        <Failure
+          what={f ? "The latest state of the clusters could not be read." : "The state of the clusters could not be read."}
+          error={fleet.error}
+          still={f ? "What is shown is the last answer." : known(overview.data)}
+          retry={() => void fleet.refetch()}
+        />
       )}
       {!f && fleet.isPending && (
-        <div aria-busy="true" aria-label="Loading">
+        <div role="group" aria-busy="true" aria-label="Loading">
           <Skeleton height="30rem" />
         </div>
       )}
-      {f && (
+      {f && (f.clusters ?? []).length === 0 && (
+        <>
+          <FirstRun fleet={f} connectBelow />
+          <Refused refused={f.quarantine ?? []} />
+          <Connect bucket={f.bucket} />
+        </>
+      )}
+      {f && (f.clusters ?? []).length > 0 && (
         <>
           <Summary fleet={f} />
           <Heatmap fleet={f} days={Number(state.days)} choice={state.days} onDays={(days) => set({ days })} />
@@ -57,6 +66,13 @@ export function Fleet() {
       )}
     </div>
   );
+}
+
+/** What is right although the state is not known. */
+function known(overview: Schemas["EnvelopeOverview"] | undefined): string | undefined {
+  const meta = overview?.meta;
+  if (!meta) return undefined;
+  return `The costs are right: ${money(meta.totalCost, meta.currency)} in ${span(meta.window)} UTC, ${completeness(meta.completeness.hoursPresent, meta.completeness.hoursExpected)} of hours. Home and Explore show them.`;
 }
 
 function Summary({ fleet }: { fleet: Schemas["FleetStatus"] }) {

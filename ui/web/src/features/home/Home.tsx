@@ -2,11 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
+import { FirstRun } from "../../components/FirstRun";
 import { Failure, Notice, Skeleton } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
 import { useUrlState } from "../../lib/urlState";
 import { Changes } from "./Changes";
-import { FirstRun } from "./FirstRun";
 import { FleetStrip } from "./FleetStrip";
 import css from "./Home.module.css";
 import { IdleSplit } from "./IdleSplit";
@@ -117,7 +117,7 @@ function useMoved(version: string | undefined, question: string): boolean {
 
 function Loading() {
   return (
-    <div className={css.grid} aria-busy="true" aria-label="Loading">
+    <div className={css.grid} role="group" aria-busy="true" aria-label="Loading">
       <Skeleton height="24rem" />
       <Skeleton height="24rem" />
       <Skeleton height="24rem" />

@@ -1,11 +1,20 @@
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
-import type { Schemas } from "../../api/client";
-import { Card } from "../../components/ui";
-import { dateTime } from "../../lib/format";
-import css from "./Home.module.css";
+import type { Schemas } from "../api/client";
+import { fleetQuery } from "../api/queries";
+import { dateTime } from "../lib/format";
+import css from "./FirstRun.module.css";
+import { Card } from "./ui";
+
+/** The first run where the fleet is not asked for otherwise; else what is given instead. */
+export function FirstRunOr({ children }: { children: ReactNode }) {
+  const fleet = useQuery(fleetQuery());
+  return fleet.data && (fleet.data.data.clusters ?? []).length === 0 ? <FirstRun fleet={fleet.data.data} /> : children;
+}
 
 /** The way to the first number: what is done, and what comes next. */
-export function FirstRun({ fleet }: { fleet: Schemas["FleetStatus"] }) {
+export function FirstRun({ fleet, connectBelow = false }: { fleet: Schemas["FleetStatus"]; connectBelow?: boolean }) {
   const reached = fleet.lastSync !== undefined && !fleet.syncError;
   const clusters = fleet.clusters ?? [];
   const steps = [
@@ -46,8 +55,14 @@ export function FirstRun({ fleet }: { fleet: Schemas["FleetStatus"] }) {
         ))}
       </ol>
       <p className={css.small}>
-        The commands to connect a cluster are on <Link href="/fleet">Fleet</Link>. To look around first: <code>fleetcost demo</code> runs a
-        fleet of its own.
+        {connectBelow ? (
+          "The commands to connect a cluster are below."
+        ) : (
+          <>
+            The commands to connect a cluster are on <Link href="/fleet">Fleet</Link>.
+          </>
+        )}{" "}
+        To look around first: <code>fleetcost demo</code> runs a fleet of its own.
       </p>
     </Card>
   );
