@@ -224,4 +224,28 @@ describe("Explore", () => {
     expect(figures.top).toBeGreaterThan(100_000);
     await context.close();
   });
+
+  it("draws a treemap that drills in and explains, by keyboard too, in both themes", async () => {
+    for (const theme of themes) {
+      const { page, context, complaints } = await visit("/explore?window=yesterday&group=cluster,namespace&chart=treemap", { theme });
+      const map = page.getByRole("application");
+      await page.locator("[data-tile]").first().waitFor();
+      await shoot(page, `treemap-${theme}`);
+      await accessible(page, `treemap ${theme}`);
+      await map.focus();
+      await page.keyboard.press("Home");
+      const said = page.getByRole("status").filter({ hasText: /\$.*%/ });
+      await said.waitFor();
+      await page.keyboard.press("e");
+      await page.getByRole("dialog").getByTestId("explained").waitFor();
+      const explained = await page.getByRole("dialog").getByTestId("explained").innerText();
+      expect(await said.innerText()).toContain(explained);
+      await page.keyboard.press("Escape");
+      await page.locator('[data-tile^="prod-us-east/ml-serving"]').click();
+      await page.getByRole("navigation", { name: "Breadcrumbs" }).getByText("ml-serving").waitFor();
+      expect(new URL(page.url()).searchParams.get("group")).toBe("controller");
+      expect(complaints).toEqual([]);
+      await context.close();
+    }
+  });
 });

@@ -181,6 +181,8 @@ export function Explore() {
                   hours={hours}
                   currency={currency}
                   kind={state.chart}
+                  groups={state.group.length}
+                  onOpen={open}
                   onPick={(a, b) => set({ window: windowOfSpan(a, b) })}
                   explained={explained}
                 />

@@ -44,6 +44,7 @@ export type Metric = (typeof metrics)[number]["value"];
 export const charts = [
   { value: "bars", label: "Bars" },
   { value: "lines", label: "Lines" },
+  { value: "treemap", label: "Treemap" },
   { value: "table", label: "Table" },
   { value: "none", label: "None" },
 ] as const;
