@@ -94,13 +94,13 @@ export function Explore() {
               value={state.source}
               choices={sources}
               onChange={(source) =>
-                set({ source, group: source === "assets" ? ["type"] : ["namespace"], filter: "", sort: "", compare: "", metric: "cost" })
+                set({ source, group: source === "assets" ? ["type"] : ["namespace"], filter: "", sort: "", metric: "cost" })
               }
             />
             <Select label="Step" value={state.step} choices={steps} onChange={(step) => set({ step })} />
+            <Select label="Compare" value={state.compare} choices={compares} onChange={(compare) => set({ compare })} />
             {state.source === "allocation" && (
               <>
-                <Select label="Compare" value={state.compare} choices={compares} onChange={(compare) => set({ compare })} />
                 <Select label="Idle" value={state.idle} choices={idles} onChange={(idle) => set({ idle })} />
                 <Select label="Overhead" value={state.overhead} choices={overheads} onChange={(overhead) => set({ overhead })} />
                 <Select

@@ -98,7 +98,7 @@ export function questionOf(state: ExploreState): AllocationParams & AssetParams 
     accumulate: accumulate(state),
     ...(state.filter ? { filter: state.filter } : {}),
   };
-  if (state.source === "assets") return common;
+  if (state.source === "assets") return { ...common, ...(state.compare ? { compare: state.compare } : {}) };
   return {
     ...common,
     ...(state.compare ? { compare: state.compare } : {}),
