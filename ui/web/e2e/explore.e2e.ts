@@ -136,7 +136,7 @@ describe("Explore", () => {
     await page.getByLabel("Step").selectOption("week");
     await page.getByLabel("Compare").selectOption("7d");
     await page.getByLabel("Idle", { exact: true }).selectOption("sharenode");
-    await page.getByLabel("Overhead").selectOption("share");
+    await page.getByLabel("Overhead", { exact: true }).selectOption("share");
     await page.getByLabel("Shared namespaces").selectOption("kube-system");
     await page.getByLabel("Metric").selectOption("monthly");
     await page.getByLabel("Add a grouping").selectOption("cluster");
@@ -236,10 +236,11 @@ describe("Explore", () => {
       await page.keyboard.press("Home");
       const said = page.getByRole("status").filter({ hasText: /\$.*%/ });
       await said.waitFor();
+      const area = await said.innerText();
       await page.keyboard.press("e");
       await page.getByRole("dialog").getByTestId("explained").waitFor();
       const explained = await page.getByRole("dialog").getByTestId("explained").innerText();
-      expect(await said.innerText()).toContain(explained);
+      expect(area).toContain(explained);
       await page.keyboard.press("Escape");
       await page.locator('[data-tile^="prod-us-east/ml-serving"]').click();
       await page.getByRole("navigation", { name: "Breadcrumbs" }).getByText("ml-serving").waitFor();
