@@ -378,7 +378,7 @@ const giB = 1 << 30
 
 // allocationLines are the parts of a row's cost.
 func allocationLines(r *query.AllocationRow) []ExplainLine {
-	var l lines
+	l := lines{}
 	hours := spanHours(r.Start, r.End)
 	note := func(requested, used float64, unit string) string {
 		if r.Kind != cost.KindContainer {
@@ -426,7 +426,7 @@ func allocationLines(r *query.AllocationRow) []ExplainLine {
 
 // assetLines are the parts of an asset row's cost.
 func assetLines(r *query.AssetRow) []ExplainLine {
-	var l lines
+	l := lines{}
 	hours := spanHours(r.Start, r.End)
 	const had = "what the nodes have, used or not"
 	l.product("cpu", "CPU", &r.CPU, hours, float64(r.CPUCoreHours)/micro, "cores", "core-hour", had)
