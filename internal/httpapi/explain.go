@@ -100,8 +100,10 @@ func (p RowParams) choice() query.RowChoice {
 	return c
 }
 
-func noRow(rows query.RowChoice) error {
-	return &notFoundError{fmt.Sprintf("the answer has no %s", rows), "ask the explore route of the same question for its rows"}
+// noRow is what is said where a row is not in the answer: it costs nothing in
+// the window, which is a number to explain too.
+func noRow(rows query.RowChoice) string {
+	return fmt.Sprintf("the answer has no %s: it costs nothing in this window", rows)
 }
 
 func (a *API) explainAllocation(r *request, in *ExplainAllocationParams) (*reply, error) {
@@ -134,7 +136,7 @@ func (a *API) explainAllocation(r *request, in *ExplainAllocationParams) (*reply
 		}
 	}
 	if len(names) == 0 && rows.Name != "" {
-		return nil, noRow(rows)
+		plan.warnings = append(plan.warnings, noRow(rows))
 	}
 	for _, n := range names {
 		if n.Kind == cost.KindContainer {
@@ -198,7 +200,7 @@ func (a *API) explainAsset(r *request, in *ExplainAssetParams) (*reply, error) {
 		}
 	}
 	if n == 0 && rows.Name != "" {
-		return nil, noRow(rows)
+		plan.warnings = append(plan.warnings, noRow(rows))
 	}
 	byDefault.AddSum(&row.DefaultPriced)
 	out := Explanation{Row: exploreAsset(rows.Name, &row), Rows: n, Lines: assetLines(&row)}
@@ -376,7 +378,7 @@ const giB = 1 << 30
 
 // allocationLines are the parts of a row's cost.
 func allocationLines(r *query.AllocationRow) []ExplainLine {
-	var l lines
+	l := lines{}
 	hours := spanHours(r.Start, r.End)
 	note := func(requested, used float64, unit string) string {
 		if r.Kind != cost.KindContainer {
@@ -424,7 +426,7 @@ func allocationLines(r *query.AllocationRow) []ExplainLine {
 
 // assetLines are the parts of an asset row's cost.
 func assetLines(r *query.AssetRow) []ExplainLine {
-	var l lines
+	l := lines{}
 	hours := spanHours(r.Start, r.End)
 	const had = "what the nodes have, used or not"
 	l.product("cpu", "CPU", &r.CPU, hours, float64(r.CPUCoreHours)/micro, "cores", "core-hour", had)

@@ -18,6 +18,12 @@ type ExploreAllocationParams struct {
 	Compare string `query:"compare" doc:"previous, or days back as 7d: rows carry what they cost then, like for like. Default: no comparison."`
 }
 
+// ExploreAssetParams are the parameters of /api/v1/explore/assets.
+type ExploreAssetParams struct {
+	AssetParams
+	Compare string `query:"compare" doc:"As of the allocation route."`
+}
+
 // Explore is the data of the explore routes: a table of rows over the whole
 // window, and along time for the largest of them.
 type Explore struct {
@@ -82,7 +88,7 @@ func (a *API) registerExplore() {
 	register[ExploreAllocationParams, Explore](a, Dialect{}, route{
 		path: "/api/v1/explore/allocation", tag: uiTag, data: true, summary: "Workloads as a table and along time", description: description,
 	}, a.exploreAllocations)
-	register[AssetParams, Explore](a, Dialect{}, route{
+	register[ExploreAssetParams, Explore](a, Dialect{}, route{
 		path: "/api/v1/explore/assets", tag: uiTag, data: true, summary: "Assets as a table and along time", description: description,
 	}, a.exploreAssets)
 }
@@ -120,13 +126,7 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 		if err != nil {
 			return nil, err
 		}
-		if c.DataVersion != ans.DataVersion {
-			p.warnings = append(p.warnings, "new data arrived between the rows and their comparison; ask again for both of one version")
-		}
-		changes := changesJSON(c, 0)
-		out.Rows = withChanges(out.Rows, changes.Rows)
-		changes.Rows = []Change{}
-		out.Changes = &changes
+		p.warnings = append(p.warnings, out.compared(c, ans.DataVersion, string(cost.KindContainer))...)
 	}
 	out.Rows = page(out.Rows, offset, limit)
 	rep := &reply{meta: meta, warnings: append(p.warnings, append(ans.Warnings, x.warnings...)...), data: out}
@@ -136,11 +136,12 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 	return rep, nil
 }
 
-func (a *API) exploreAssets(r *request, in *AssetParams) (*reply, error) {
+func (a *API) exploreAssets(r *request, in *ExploreAssetParams) (*reply, error) {
 	d := ownPages
 	d.AssetSets = true
-	plan, err := planAssets(d, in, r.values, r.now)
-	p := reader{err: err}
+	plan, err := planAssets(d, &in.AssetParams, r.values, r.now)
+	p := reader{err: err, warnings: plan.warnings}
+	shift := p.shift(in.Compare)
 	p.largestFirst(in.ListParams)
 	if p.err != nil {
 		return nil, p.err
@@ -164,12 +165,34 @@ func (a *API) exploreAssets(r *request, in *AssetParams) (*reply, error) {
 		return nil, err
 	}
 	meta.RowCount = len(out.Rows)
+	if strings.TrimSpace(in.Compare) != "" {
+		if shift == 0 {
+			shift = query.PreviousShift(q.Window)
+		}
+		c, err := query.CompareAssets(r.Context(), a.cfg.Questions, q, shift)
+		if err != nil {
+			return nil, err
+		}
+		p.warnings = append(p.warnings, out.compared(c, ans.DataVersion, sourceAsset)...)
+	}
 	out.Rows = page(out.Rows, offset, limit)
-	rep := &reply{meta: meta, warnings: append(plan.warnings, append(ans.Warnings, x.warnings...)...), data: out}
+	rep := &reply{meta: meta, warnings: append(p.warnings, append(ans.Warnings, x.warnings...)...), data: out}
 	if plan.format == formatCSV {
 		exploreCSV(rep, "explore-assets", &ans.Answer, out.Rows)
 	}
 	return rep, nil
+}
+
+// compared adds a comparison to the rows. It warns where that is of other data.
+func (e *Explore) compared(c *query.Comparison, version, kind string) (warnings []string) {
+	if c.DataVersion != version {
+		warnings = append(warnings, "new data arrived between the rows and their comparison; ask again for both of one version")
+	}
+	changes := changesJSON(c, 0)
+	e.Rows = withChanges(e.Rows, changes.Rows, kind)
+	changes.Rows = []Change{}
+	e.Changes = &changes
+	return warnings
 }
 
 // explorer asks the questions of one answer.
@@ -371,8 +394,8 @@ func exploreAsset(name string, r *query.AssetRow) ExploreRow {
 	}
 }
 
-// withChanges gives rows their change, and adds those that are gone.
-func withChanges(rows []ExploreRow, changes []Change) []ExploreRow {
+// withChanges gives rows their change, and adds those that are gone, of a kind.
+func withChanges(rows []ExploreRow, changes []Change, kind string) []ExploreRow {
 	at := make(map[string]int, len(rows))
 	for i := range rows {
 		at[rows[i].Name] = i
@@ -380,7 +403,7 @@ func withChanges(rows []ExploreRow, changes []Change) []ExploreRow {
 	for _, c := range changes {
 		i, ok := at[c.Name]
 		if !ok {
-			rows = append(rows, ExploreRow{Name: c.Name, Key: strings.Split(c.Name, "/"), Kind: string(cost.KindContainer)})
+			rows = append(rows, ExploreRow{Name: c.Name, Key: strings.Split(c.Name, "/"), Kind: kind})
 			i = len(rows) - 1
 		}
 		r := &rows[i]

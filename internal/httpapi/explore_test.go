@@ -68,10 +68,26 @@ func TestExploreCompares(t *testing.T) {
 	}
 }
 
+// Assets are compared by the same law.
+func TestExploreComparesAssets(t *testing.T) {
+	s := newServer(t)
+	var out struct {
+		Changes *struct{ Pairs, Used int }
+		Rows    []struct {
+			Kind                         string
+			Before, After, Price, Volume *float64
+		}
+	}
+	s.get(t, "/api/v1/explore/assets?window=2026-11-20T00:00:00Z,2026-11-23T00:00:00Z&aggregate=type&compare=7d", &out)
+	if out.Changes == nil || out.Changes.Used != 3 || len(out.Rows) == 0 || out.Rows[0].Before == nil || out.Rows[0].Kind != "asset" {
+		t.Fatalf("%+v", out)
+	}
+}
+
 func TestExploreRefusesAndWritesCSV(t *testing.T) {
 	s := newServer(t)
 	for path, param := range map[string]string{
-		"/api/v1/explore/allocation?window=1d&compare=soon": "compare", "/api/v1/explore/allocation?window=1d&sortBy=name": "sortBy",
+		"/api/v1/explore/allocation?window=1d&compare=soon": "compare", "/api/v1/explore/assets?window=1d&compare=soon": "compare", "/api/v1/explore/allocation?window=1d&sortBy=name": "sortBy",
 		"/api/v1/explore/assets?window=1d&sortByOrder=asc": "sortBy", "/api/v1/overview?window=1d&by=all": "by",
 		"/api/v1/overview?window=1d&changes=later": "changes", "/api/v1/overview?window=1d&compare=0d": "compare", "/api/v1/overview": "window",
 	} {

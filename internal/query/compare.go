@@ -50,22 +50,108 @@ func (r *ChangedRow) Change() *cost.Sum { return minus(&r.After, &r.Before) }
 
 // Compare asks q for its whole UTC days and for those shift days earlier.
 func Compare(ctx context.Context, qs Questions, q AllocationQuery, shift int) (*Comparison, error) {
+	q.StepHours, q.Offset, q.Limit, q.SortBy, q.IncludeAttachments = 0, 0, 0, "", false
+	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, f Filter, acc Accumulate) (string, []measuredSet, error) {
+		q := q
+		q.Window, q.Filter, q.Accumulate = w, f, acc
+		ans, err := qs.Allocations(ctx, q)
+		if err != nil {
+			return "", nil, err
+		}
+		sets := make([]measuredSet, len(ans.Sets))
+		for s := range ans.Sets {
+			sets[s].window = ans.Sets[s].Window
+			for i := range ans.Sets[s].Rows {
+				sets[s].rows = append(sets[s].rows, measuredAllocation(&ans.Sets[s].Rows[i]))
+			}
+		}
+		return ans.DataVersion, sets, nil
+	})
+}
+
+// CompareAssets is Compare for assets. Price is told of CPU, memory and GPU by
+// what nodes have, and of disks by their size; the rest is volume.
+func CompareAssets(ctx context.Context, qs Questions, q AssetQuery, shift int) (*Comparison, error) {
+	q.StepHours, q.Offset, q.Limit, q.SortBy = 0, 0, 0, ""
+	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, f Filter, acc Accumulate) (string, []measuredSet, error) {
+		q := q
+		q.Window, q.Filter, q.Accumulate = w, f, acc
+		ans, err := qs.Assets(ctx, q)
+		if err != nil {
+			return "", nil, err
+		}
+		sets := make([]measuredSet, len(ans.Sets))
+		for s := range ans.Sets {
+			sets[s].window = ans.Sets[s].Window
+			for i := range ans.Sets[s].Rows {
+				sets[s].rows = append(sets[s].rows, measuredAsset(&ans.Sets[s].Rows[i]))
+			}
+		}
+		return ans.DataVersion, sets, nil
+	})
+}
+
+// measured is what a comparison needs of a row: its cost, and the parts of it
+// that have a quantity.
+type measured struct {
+	name  string
+	total cost.Sum
+	parts [4]measuredPart
+}
+
+type measuredPart struct {
+	cost     cost.Sum
+	quantity float64
+}
+
+type measuredSet struct {
+	window cost.Window
+	rows   []measured
+}
+
+func (m *measured) add(o *measured) {
+	m.total.AddSum(&o.total)
+	for i := range m.parts {
+		m.parts[i].cost.AddSum(&o.parts[i].cost)
+		m.parts[i].quantity += o.parts[i].quantity
+	}
+}
+
+func measuredAllocation(r *AllocationRow) measured {
+	return measured{r.Name, *r.Total(), [4]measuredPart{
+		{r.CPU, float64(r.CPUAllocated)}, {r.RAM, r.RAMAllocated}, {r.GPU, float64(r.GPUAllocated)}, {r.PV, r.PVByteHours},
+	}}
+}
+
+func measuredAsset(r *AssetRow) measured {
+	m := measured{r.Name, *r.Total(), [4]measuredPart{
+		{r.CPU, float64(r.CPUCoreHours)}, {r.RAM, r.RAMByteHours}, {r.GPU, float64(r.GPUHours)},
+	}}
+	if r.Props.Type == string(cost.AssetDisk) { // a row of several types has no one quantity
+		m.parts[3] = measuredPart{r.Other, r.ByteHours}
+	}
+	return m
+}
+
+// askRows answers a question about a window and a filter, in sets.
+type askRows func(w cost.Window, f Filter, acc Accumulate) (version string, sets []measuredSet, err error)
+
+func compareRows(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int, ask askRows) (*Comparison, error) {
 	if shift <= 0 {
 		return nil, invalid("compare", "is no number of days back", "compare with at least one day earlier")
 	}
-	q.StepHours, q.Accumulate, q.Offset, q.Limit, q.SortBy, q.IncludeAttachments = 0, AccumulateAll, 0, 0, "", false
 	c := &Comparison{}
-	classes, err := c.pair(ctx, qs, q, shift)
+	classes, err := c.pair(ctx, qs, w, f, shift)
 	if err != nil {
 		return nil, err
 	}
-	before, after := map[string]*AllocationRow{}, map[string]*AllocationRow{}
+	before, after := map[string]*measured{}, map[string]*measured{}
 	for _, class := range classes {
 		for _, part := range []struct {
 			back int
-			into map[string]*AllocationRow
+			into map[string]*measured
 		}{{0, after}, {shift, before}} {
-			if err := c.collect(ctx, qs, q, class, part.back, part.into); err != nil {
+			if err := c.collect(ask, f, class, part.back, part.into); err != nil {
 				return nil, err
 			}
 		}
@@ -84,9 +170,9 @@ type comparedDays struct {
 // pair finds the whole days of the window, and which cluster is whole on which
 // of them and shift days earlier. Clusters with the same days are one class, so
 // that a healthy fleet is one question.
-func (c *Comparison) pair(ctx context.Context, qs Questions, q AllocationQuery, shift int) ([]comparedDays, error) {
-	first, end := (q.Window.Start + 23).Day(), q.Window.End.Day()
-	if probe, err := qs.Coverage(ctx, nil, q.Filter); err != nil {
+func (c *Comparison) pair(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int) ([]comparedDays, error) {
+	first, end := (w.Start + 23).Day(), w.End.Day()
+	if probe, err := qs.Coverage(ctx, nil, f); err != nil {
 		return nil, err
 	} else if end = min(end, probe.Settled.Day()); end <= first {
 		c.DataVersion = probe.DataVersion
@@ -101,7 +187,7 @@ func (c *Comparison) pair(ctx context.Context, qs Questions, q AllocationQuery, 
 	n := len(sets) / 2
 	c.Current = cost.Window{Start: sets[0].Start, End: sets[n-1].End}
 	c.Previous = cost.Window{Start: sets[n].Start, End: sets[2*n-1].End}
-	cov, err := qs.Coverage(ctx, sets, q.Filter)
+	cov, err := qs.Coverage(ctx, sets, f)
 	if err != nil {
 		return nil, err
 	}
@@ -162,57 +248,43 @@ func dayWindow(d cost.Day) cost.Window {
 }
 
 // collect adds what a class costs on its days, back days earlier, to into.
-func (c *Comparison) collect(ctx context.Context, qs Questions, q AllocationQuery, class comparedDays, back int, into map[string]*AllocationRow) error {
+func (c *Comparison) collect(ask askRows, f Filter, class comparedDays, back int, into map[string]*measured) error {
 	if !class.all {
 		match := Match{Property: "cluster", Op: OpEquals, Values: class.clusters}
-		if q.Filter.Root == nil {
-			q.Filter.Root = match
+		if f.Root == nil {
+			f.Root = match
 		} else {
-			q.Filter.Root = And{Of: []Node{q.Filter.Root, match}}
+			f.Root = And{Of: []Node{f.Root, match}}
 		}
 	}
 	first, last := class.days[0], class.days[len(class.days)-1]
-	whole := int(last-first)+1 == len(class.days)
+	whole, acc := int(last-first)+1 == len(class.days), AccumulateAll
 	if !whole {
-		q.Accumulate = AccumulateDay
+		acc = AccumulateDay
 	}
-	q.Window = cost.Window{Start: (first - cost.Day(back)).FirstHour(), End: (last + 1 - cost.Day(back)).FirstHour()}
-	ans, err := qs.Allocations(ctx, q)
+	version, sets, err := ask(cost.Window{Start: (first - cost.Day(back)).FirstHour(), End: (last + 1 - cost.Day(back)).FirstHour()}, f, acc)
 	if err != nil {
 		return err
 	}
-	if ans.DataVersion != c.DataVersion {
+	if version != c.DataVersion {
 		return movedError()
 	}
-	for s := range ans.Sets {
-		if !whole && !slices.Contains(class.days, ans.Sets[s].Window.Start.Day()+cost.Day(back)) {
+	for s := range sets {
+		if !whole && !slices.Contains(class.days, sets[s].window.Start.Day()+cost.Day(back)) {
 			continue
 		}
-		for i := range ans.Sets[s].Rows {
-			row := &ans.Sets[s].Rows[i]
-			if into[row.Name] == nil {
-				into[row.Name] = &AllocationRow{Name: row.Name, Kind: row.Kind}
+		for i := range sets[s].rows {
+			row := &sets[s].rows[i]
+			if into[row.name] == nil {
+				into[row.name] = &measured{name: row.name}
 			}
-			into[row.Name].accrue(row)
+			into[row.name].add(row)
 		}
 	}
 	return nil
 }
 
-// accrue adds the costs of a row, and the quantities that price and volume
-// are told from.
-func (r *AllocationRow) accrue(o *AllocationRow) {
-	mine, theirs := r.Costs(), o.Costs()
-	for i := range mine {
-		mine[i].AddSum(theirs[i])
-	}
-	r.CPUAllocated += o.CPUAllocated
-	r.RAMAllocated += o.RAMAllocated
-	r.GPUAllocated += o.GPUAllocated
-	r.PVByteHours += o.PVByteHours
-}
-
-func (c *Comparison) rows(before, after map[string]*AllocationRow) {
+func (c *Comparison) rows(before, after map[string]*measured) {
 	names := map[string]bool{}
 	for n := range before {
 		names[n] = true
@@ -220,7 +292,7 @@ func (c *Comparison) rows(before, after map[string]*AllocationRow) {
 	for n := range after {
 		names[n] = true
 	}
-	var nothing AllocationRow
+	var nothing measured
 	for name := range names {
 		b, a := before[name], after[name]
 		row := ChangedRow{Name: name, New: b == nil, Gone: a == nil}
@@ -255,24 +327,17 @@ func (c *Comparison) rows(before, after map[string]*AllocationRow) {
 }
 
 // split parts the change of a group into price and volume.
-func (r *ChangedRow) split(b, a *AllocationRow) {
-	r.Before, r.After = *b.Total(), *a.Total()
-	for _, part := range []struct {
-		before, after *cost.Sum
-		from, to      float64
-	}{
-		{&b.CPU, &a.CPU, float64(b.CPUAllocated), float64(a.CPUAllocated)},
-		{&b.RAM, &a.RAM, b.RAMAllocated, a.RAMAllocated},
-		{&b.GPU, &a.GPU, float64(b.GPUAllocated), float64(a.GPUAllocated)},
-		{&b.PV, &a.PV, b.PVByteHours, a.PVByteHours},
-	} {
+func (r *ChangedRow) split(b, a *measured) {
+	r.Before, r.After = b.total, a.total
+	for i := range b.parts {
+		before, after := &b.parts[i], &a.parts[i]
 		// A price is told only where there is a quantity in both periods.
-		if part.from <= 0 || part.to <= 0 {
+		if before.quantity <= 0 || after.quantity <= 0 {
 			continue
 		}
-		atOldPrice := new(big.Float).Mul(new(big.Float).SetInt(part.before.Big()), big.NewFloat(part.to/part.from))
+		atOldPrice := new(big.Float).Mul(new(big.Float).SetInt(before.cost.Big()), big.NewFloat(after.quantity/before.quantity))
 		rounded, _ := atOldPrice.Int(nil)
-		r.Price.AddBig(new(big.Int).Sub(part.after.Big(), rounded))
+		r.Price.AddBig(new(big.Int).Sub(after.cost.Big(), rounded))
 	}
 	r.Volume = *minus(r.Change(), &r.Price)
 }

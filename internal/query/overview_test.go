@@ -211,3 +211,60 @@ func TestSources(t *testing.T) {
 		t.Errorf("c2 rests on %v", got)
 	}
 }
+
+// Assets are compared by the same law: whole cluster-days of both periods, and
+// price and volume that add up to the change, exactly, row by row and in all.
+func TestAssetsAreComparedLikeForLike(t *testing.T) {
+	f := newFleet(t, 3)
+	e := f.engine(t)
+	w := f.window()
+	for _, aggregate := range []string{"", "type", "cluster", "nodePool,instanceType", "all"} {
+		dims, all, err := query.ParseAggregate(aggregate, query.SourceAsset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := query.CompareAssets(t.Context(), e, query.AssetQuery{
+			Window: cost.Window{Start: w.End - 48, End: w.End}, Aggregate: dims, All: all,
+		}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Pairs != 6 || c.Used != 5 {
+			t.Fatalf("%s: %d of %d cluster-days, left out %v", aggregate, c.Used, c.Pairs, c.LeftOut)
+		}
+		var parts, before, after cost.Sum
+		for i := range c.Rows {
+			r := &c.Rows[i]
+			if got, want := sum(&r.Price, &r.Volume), sum(r.Change()); got != want {
+				t.Errorf("%s %s: price and volume make %d, the change is %d", aggregate, r.Name, got, want)
+			}
+			parts.AddSum(&r.Price)
+			parts.AddSum(&r.Volume)
+			before.AddSum(&r.Before)
+			after.AddSum(&r.After)
+		}
+		if sum(&before) != sum(&c.Total.Before) || sum(&after) != sum(&c.Total.After) || sum(&parts) != sum(c.Total.Change()) {
+			t.Errorf("%s: the rows do not add up to the total", aggregate)
+		}
+		// The clusters that were whole on all days cost what they cost there.
+		pair, err := query.ParseFilter(`cluster:"c0","c1"`, query.SourceAsset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := query.CompareAssets(t.Context(), e, query.AssetQuery{Window: cost.Window{Start: w.End - 48, End: w.End}, Aggregate: dims, All: all, Filter: pair}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := e.Assets(t.Context(), query.AssetQuery{Window: cost.Window{Start: w.End - 48, End: w.End}, Aggregate: dims, All: all, Filter: pair, Accumulate: query.AccumulateAll})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var now cost.Sum
+		for i := range plain.Sets[0].Rows {
+			now.AddSum(plain.Sets[0].Rows[i].Total())
+		}
+		if sum(&two.Total.After) != sum(&now) {
+			t.Errorf("%s: compared %d, they cost %d", aggregate, sum(&two.Total.After), sum(&now))
+		}
+	}
+}

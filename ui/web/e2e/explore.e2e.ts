@@ -136,7 +136,7 @@ describe("Explore", () => {
     await page.getByLabel("Step").selectOption("week");
     await page.getByLabel("Compare").selectOption("7d");
     await page.getByLabel("Idle", { exact: true }).selectOption("sharenode");
-    await page.getByLabel("Overhead").selectOption("share");
+    await page.getByLabel("Overhead", { exact: true }).selectOption("share");
     await page.getByLabel("Shared namespaces").selectOption("kube-system");
     await page.getByLabel("Metric").selectOption("monthly");
     await page.getByLabel("Add a grouping").selectOption("cluster");
@@ -223,5 +223,30 @@ describe("Explore", () => {
     expect(figures.most).toBeLessThan(3000);
     expect(figures.top).toBeGreaterThan(100_000);
     await context.close();
+  });
+
+  it("draws a treemap that drills in and explains, by keyboard too, in both themes", async () => {
+    for (const theme of themes) {
+      const { page, context, complaints } = await visit("/explore?window=yesterday&group=cluster,namespace&chart=treemap", { theme });
+      const map = page.getByRole("application");
+      await page.locator("[data-tile]").first().waitFor();
+      await shoot(page, `treemap-${theme}`);
+      await accessible(page, `treemap ${theme}`);
+      await map.focus();
+      await page.keyboard.press("Home");
+      const said = page.getByRole("status").filter({ hasText: /\$.*%/ });
+      await said.waitFor();
+      const area = await said.innerText();
+      await page.keyboard.press("e");
+      await page.getByRole("dialog").getByTestId("explained").waitFor();
+      const explained = await page.getByRole("dialog").getByTestId("explained").innerText();
+      expect(area).toContain(explained);
+      await page.keyboard.press("Escape");
+      await page.locator('[data-tile^="prod-us-east/ml-serving"]').click();
+      await page.getByRole("navigation", { name: "Breadcrumbs" }).getByText("ml-serving").waitFor();
+      expect(new URL(page.url()).searchParams.get("group")).toBe("controller");
+      expect(complaints).toEqual([]);
+      await context.close();
+    }
   });
 });

@@ -3974,6 +3974,8 @@ export interface operations {
         disableAdjustments?: string;
         /** @description Accepted, without effect: no cloud bills are read yet. */
         reconcile?: string;
+        /** @description As of the allocation route. */
+        compare?: string;
       };
       header?: never;
       path?: never;

@@ -263,7 +263,8 @@ function Bars({
   );
 }
 
-function Patterns({ id }: { id: string }) {
+/** The patterns of a chart, as paints under its id. */
+export function Patterns({ id }: { id: string }) {
   return (
     <defs>
       <pattern id={`${id}-gap`} width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">

@@ -6,7 +6,7 @@ import { explainQuery, exploreQuery } from "../../api/queries";
 import type { Explained } from "../../lib/explained";
 import { bytes, completeness, count, dateTime, money, percent, rounding, signed, span } from "../../lib/format";
 import { readable } from "../../lib/names";
-import { Button, Failure, numClass, scrollClass, Skeleton, tableClass } from "../ui";
+import { Button, Failure, Notice, numClass, scrollClass, Skeleton, tableClass } from "../ui";
 import css from "./Drawer.module.css";
 import type { Line } from "./lines";
 import { columnNames, exact, linesOf, valueOf } from "./lines";
@@ -63,6 +63,7 @@ export function Drawer({ of, onClose }: { of: Explained; onClose: () => void }) 
         {answer.isPending && <Skeleton height="30rem" />}
         {x && meta && (
           <>
+            {answer.data?.warning && <Notice tone="warn" title={answer.data.warning} />}
             {of.compare && <Change of={of} compare={of.compare} />}
             <Formula x={x} of={of} currency={meta.currency} />
             <Prices x={x} currency={meta.currency} />

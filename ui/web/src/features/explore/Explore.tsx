@@ -99,13 +99,13 @@ export function Explore() {
               value={state.source}
               choices={sources}
               onChange={(source) =>
-                set({ source, group: source === "assets" ? ["type"] : ["namespace"], filter: "", sort: "", compare: "", metric: "cost" })
+                set({ source, group: source === "assets" ? ["type"] : ["namespace"], filter: "", sort: "", metric: "cost" })
               }
             />
             <Select label="Step" value={state.step} choices={steps} onChange={(step) => set({ step })} />
+            <Select label="Compare" value={state.compare} choices={compares} onChange={(compare) => set({ compare })} />
             {state.source === "allocation" && (
               <>
-                <Select label="Compare" value={state.compare} choices={compares} onChange={(compare) => set({ compare })} />
                 <Select label="Idle" value={state.idle} choices={idles} onChange={(idle) => set({ idle })} />
                 <Select label="Overhead" value={state.overhead} choices={overheads} onChange={(overhead) => set({ overhead })} />
                 <Select
@@ -192,6 +192,8 @@ export function Explore() {
                   hours={hours}
                   currency={currency}
                   kind={state.chart}
+                  groups={state.group.length}
+                  onOpen={open}
                   onPick={(a, b) => set({ window: windowOfSpan(a, b) })}
                   explained={explained}
                 />

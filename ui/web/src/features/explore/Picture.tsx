@@ -1,9 +1,9 @@
-import { useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import type { Schemas } from "../../api/client";
 import { useExplain } from "../../components/explain/Cost";
 import type { Series } from "../../components/StackedChart";
 import { SeriesTable, StackedChart } from "../../components/StackedChart";
-import { Swatch } from "../../components/ui";
+import { Skeleton, Swatch } from "../../components/ui";
 import type { Column, Explained } from "../../lib/explained";
 import { windowOf } from "../../lib/explained";
 import { clock, day, decimal, money, percent, span, weekday } from "../../lib/format";
@@ -15,8 +15,10 @@ import type { Row } from "./rows";
 import { metricOf } from "./rows";
 import type { Metric } from "./state";
 
+const Treemap = lazy(() => import("./Treemap").then((m) => ({ default: m.Treemap })));
+
 const shownSeries = 9;
-const kinds: Record<string, { fill: string; pattern: Series["pattern"] }> = {
+export const kinds: Record<string, { fill: string; pattern: Series["pattern"] }> = {
   idle: { fill: "fill-idle", pattern: "dots" },
   unmounted: { fill: "fill-unmounted", pattern: "bars" },
   overhead: { fill: "fill-overhead", pattern: "cross" },
@@ -50,12 +52,14 @@ interface Props {
   metric: Metric;
   hours: number;
   currency: string;
-  kind: "bars" | "lines" | "table";
+  kind: "bars" | "lines" | "treemap" | "table";
+  groups: number;
+  onOpen: (row: Row) => (() => void) | null;
   onPick: (start: string, end: string) => void;
   explained: (row: string, column: Column, more?: Partial<Explained>) => Explained;
 }
 
-export function Picture({ explore, rows, metric, hours, currency, kind, onPick, explained }: Props) {
+export function Picture({ explore, rows, metric, hours, currency, kind, groups, onOpen, onPick, explained }: Props) {
   const { sets } = explore;
   const series = useMemo(() => seriesOf(explore), [explore]);
   const explain = useExplain();
@@ -70,6 +74,21 @@ export function Picture({ explore, rows, metric, hours, currency, kind, onPick, 
     const e = row === undefined ? explained("*", "total", { except: names }) : explained(row, "total");
     return { ...e, query: { ...e.query, window: windowOf(w) } };
   };
+  const valueOf = useCallback((r: Row) => metricOf(r, metric, hours), [metric, hours]);
+  if (kind === "treemap" && metric !== "efficiency")
+    return (
+      <Suspense fallback={<Skeleton height="28rem" />}>
+        <Treemap
+          rows={rows}
+          groups={groups}
+          valueOf={valueOf}
+          textOf={(v) => (metric === "hours" ? decimal(v, 0) : money(v, currency))}
+          label={`What ${rows.length} rows cost`}
+          onOpen={onOpen}
+          onExplain={(r) => explain(explained(r.name, metric === "wasted" ? "wasted" : "total"))}
+        />
+      </Suspense>
+    );
   if (metric === "wasted" || metric === "efficiency" || metric === "hours")
     return <Ranked rows={rows} metric={metric} hours={hours} currency={currency} />;
   const hourly = sets.every(
@@ -114,7 +133,7 @@ export function Picture({ explore, rows, metric, hours, currency, kind, onPick, 
       currency={currency}
       buckets={buckets}
       series={shown}
-      kind={kind}
+      kind={kind === "lines" ? "lines" : "bars"}
       height={290}
       onPick={
         sets.length > 1

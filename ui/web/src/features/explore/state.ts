@@ -45,6 +45,7 @@ export type Metric = (typeof metrics)[number]["value"];
 export const charts = [
   { value: "bars", label: "Bars" },
   { value: "lines", label: "Lines" },
+  { value: "treemap", label: "Treemap" },
   { value: "table", label: "Table" },
   { value: "none", label: "None" },
 ] as const;
@@ -98,7 +99,7 @@ export function questionOf(state: ExploreState): AllocationParams & AssetParams 
     accumulate: accumulate(state),
     ...(state.filter ? { filter: state.filter } : {}),
   };
-  if (state.source === "assets") return common;
+  if (state.source === "assets") return { ...common, ...(state.compare ? { compare: state.compare } : {}) };
   return {
     ...common,
     ...(state.compare ? { compare: state.compare } : {}),
