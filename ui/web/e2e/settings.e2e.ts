@@ -169,9 +169,9 @@ describe("Settings", () => {
     await page.goto(`${server()}/ui/`);
     await settled(page);
     const home = await page.getByTestId("total").innerText();
-    await page.getByRole("link", { name: "Explain", exact: true }).click();
-    await settled(page);
-    expect(await page.getByTestId("total").innerText()).toBe(home);
+    await page.getByTestId("total").getByRole("button").click();
+    await page.getByTestId("explained").waitFor();
+    expect(await page.getByTestId("explained").innerText()).toBe(home);
     // Another default, the same link.
     await put({ views: { idle: "share" } });
     await page.goto(link);

@@ -78,6 +78,7 @@ describe.each(themes)("States, %s", (theme) => {
 
   it.each(names)("%s while it loads", async (name) => {
     const { page, context } = await visit(pages[name], { theme, wait: false, before: (p) => p.route(everything, () => undefined) });
+    await page.locator("main h1").waitFor();
     await page.locator('[aria-busy="true"]').first().waitFor();
     await well(page, `${name}-loading`, theme);
     await context.close();
@@ -96,7 +97,12 @@ describe.each(themes)("States, %s", (theme) => {
     ["home without costs", "/", /api\/v1\/overview/, "The state of the clusters is known: see Fleet."],
     ["fleet without costs", "/fleet", /api\/v1\/overview/, "The state of the clusters is right."],
     ["fleet without states", "/fleet", /api\/v1\/fleet/, /^The costs are right: \$[\d,.]+ in /],
-    ["explanation without objects", "/explore?explain=*", /api\/v1\/sources/, "The objects could not be read."],
+    [
+      "without explanation",
+      `/explore?explain=${encodeURIComponent("allocation?window=7d&aggregate=namespace&row=*")}`,
+      /api\/v1\/explain/,
+      "The number could not be explained.",
+    ],
     ["hours of a day", "/fleet/prod-us-east?day=2026-11-20", /api\/v1\/explore/, "The days above are right."],
   ] as const)("%s: the rest is right", async (what, path, broken, still) => {
     const { page, context } = await visit(path, { theme, before: failing(broken) });

@@ -88,7 +88,10 @@ export function StackedChart({ label, currency, buckets, series, kind = "bars", 
       setActive(Math.min(Math.max(to, 0), n - 1));
     } else if (e.key === "Escape") setActive(null);
     else if (e.key === "Enter" && active !== null && onPick) onPick(active);
-    else if (e.key === "e" && active !== null && onExplain && !e.ctrlKey && !e.metaKey && !e.altKey) onExplain(active);
+    else if (e.key === "e" && active !== null && onExplain && !e.ctrlKey && !e.metaKey && !e.altKey) {
+      e.preventDefault(); // the page's own E explains something else
+      onExplain(active);
+    }
   };
   const shown = active !== null && active < n ? active : null;
 

@@ -77,7 +77,10 @@ export function Treemap({ rows, groups, valueOf, textOf, label, onOpen, onExplai
       e.preventDefault();
       setActive(Math.min(Math.max(next, 0), tiles.length - 1));
     } else if (e.key === "Escape") setActive(null);
-    else if (active !== null && (e.key === "Enter" || e.key === "e")) choose(active, e.key === "e");
+    else if (active !== null && (e.key === "Enter" || e.key === "e")) {
+      e.preventDefault(); // the page's own E explains something else
+      choose(active, e.key === "e");
+    }
   };
   const at = active === null ? undefined : tiles[active];
   const full = (t: Tile) =>
