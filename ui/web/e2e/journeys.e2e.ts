@@ -164,6 +164,8 @@ const questions: {
       await h.name("payments");
     },
     answered: async (page) => {
+      await page.waitForURL(/\/explore\?/); // the page that was left may be settled still
+      await settled(page);
       const want = await get<Explored>(
         `/api/v1/explore/allocation?window=7d&aggregate=cluster&accumulate=day&filter=${encodeURIComponent('namespace:"payments"')}`,
       );
