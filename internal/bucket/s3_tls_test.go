@@ -58,7 +58,9 @@ func TestS3PrivateCA(t *testing.T) {
 			if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want it to say %q", err, c.says)
 			}
-			if len(*waits) != 0 {
+			// A server of TLS 1.3 refuses after the handshake: its reset may be seen
+			// before its alert, and is tried again once.
+			if len(*waits) > 1 {
 				t.Errorf("tried again %d times", len(*waits))
 			}
 		})
