@@ -3,7 +3,9 @@ package bucket_test
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,6 +46,7 @@ func TestS3PrivateCA(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { ok(w, "") }))
 			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+			server.Listener = lingering{server.Listener}
 			server.TLS = ours.ServerTLS("127.0.0.1")
 			c.server(server.TLS)
 			server.StartTLS()
@@ -58,11 +61,34 @@ func TestS3PrivateCA(t *testing.T) {
 			if !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want it to say %q", err, c.says)
 			}
-			// A server of TLS 1.3 refuses after the handshake: its reset may be seen
-			// before its alert, and is tried again once.
-			if len(*waits) > 1 {
+			if len(*waits) != 0 {
 				t.Errorf("tried again %d times", len(*waits))
 			}
 		})
 	}
+}
+
+// lingering is a listener whose connections end as careful servers end them:
+// what the client still sends is read before the close. Without that the kernel
+// answers it with a reset, which may overtake the alert that says why (TLS 1.3
+// refuses a client's certificate after the handshake), and a reset is rightly
+// tried again.
+type lingering struct{ net.Listener }
+
+func (l lingering) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return lingeringConn{c}, nil
+}
+
+type lingeringConn struct{ net.Conn }
+
+func (c lingeringConn) Close() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+		_ = tcp.SetReadDeadline(time.Now().Add(time.Second))
+		_, _ = io.Copy(io.Discard, tcp)
+	}
+	return c.Conn.Close()
 }
