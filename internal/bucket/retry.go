@@ -117,7 +117,7 @@ func explainTransport(err error) error {
 		return lasting{fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w", err)}
 	case errors.As(err, &invalid):
 		return lasting{fmt.Errorf("the store's certificate is not valid: renew it, or set this machine's clock right: %w", err)}
-	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"): // crypto/tls has no type for it
+	case strings.Contains(err.Error(), remoteAlert) && strings.Contains(err.Error(), "certificate"):
 		return lasting{fmt.Errorf("the store does not accept our client certificate, or asks for one: set http_config.tls_config.cert_file and key_file: %w", err)}
 	case errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return lasting{fmt.Errorf("the store answers plain HTTP where TLS is expected: correct config.endpoint: %w", err)}

@@ -173,7 +173,7 @@ func explainNetwork(err error, cfg S3Config) error {
 		return fmt.Errorf("the store's certificate is for another name: correct config.endpoint, or set http_config.tls_config.server_name: %w: %w", errHandshake, err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("the store's certificate is not valid: renew it, or set this machine's clock right: %w: %w", errHandshake, err)
-	case strings.Contains(text, "remote error: tls:") && strings.Contains(text, "certificate"): // crypto/tls has no type for it
+	case strings.Contains(text, remoteAlert) && strings.Contains(text, "certificate"):
 		return fmt.Errorf("the store does not accept our client certificate, or asks for one: set http_config.tls_config.cert_file and key_file: %w: %w", errHandshake, err)
 	case errors.As(err, &record) || strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("the store answers plain HTTP: set insecure: true, or use its TLS port: %w: %w", errHandshake, err)

@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -68,11 +69,22 @@ func TestS3PrivateCA(t *testing.T) {
 	}
 }
 
+// TestTLSHandshakeTimeout: a server that takes the connection and says nothing.
+func TestTLSHandshakeTimeout(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	b := openYAML(t, fmt.Sprintf("type: S3\nconfig:\n  bucket: fleet\n  endpoint: %q\n  region: us-east-1\n  access_key: a\n  secret_key: b\n  max_retries: 1\n  http_config: {tls_handshake_timeout: 50ms}\n", ln.Addr()))
+	bucket.WithoutWaits(b)
+	if _, err = put(t.Context(), b, "k", "x", bucket.Condition{}); !errors.Is(err, bucket.ErrUnavailable) || !strings.Contains(err.Error(), "TLS handshake timeout") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // lingering is a listener whose connections end as careful servers end them:
-// what the client still sends is read before the close. Without that the kernel
-// answers it with a reset, which may overtake the alert that says why (TLS 1.3
-// refuses a client's certificate after the handshake), and a reset is rightly
-// tried again.
+// what the client still sends is read before the close. Otherwise the kernel may
+// answer it with a reset that overtakes the alert, and a reset is rightly tried
+// again.
 type lingering struct{ net.Listener }
 
 func (l lingering) Accept() (net.Conn, error) {

@@ -52,8 +52,10 @@ func newStoreTransport(vendor string, cfg HTTPConfig, trace bool, tlsConfig *tls
 	if header <= 0 {
 		header = minHeaderWait
 	}
+	base := newHTTPTransport(cfg, tlsConfig, deps.Getenv)
+	base.DialTLSContext = dialTLS(base)
 	return &storeTransport{
-		base:   newHTTPTransport(cfg, tlsConfig, deps.Getenv),
+		base:   base,
 		header: header,
 		trace:  trace,
 		vendor: vendor,
