@@ -60,10 +60,7 @@ func Compare(ctx context.Context, qs Questions, q AllocationQuery, shift int) (*
 		}
 		sets := make([]measuredSet, len(ans.Sets))
 		for s := range ans.Sets {
-			sets[s].window = ans.Sets[s].Window
-			for i := range ans.Sets[s].Rows {
-				sets[s].rows = append(sets[s].rows, measuredAllocation(&ans.Sets[s].Rows[i]))
-			}
+			sets[s] = measure(ans.Sets[s].Window, ans.Sets[s].Rows, measuredAllocation)
 		}
 		return ans.DataVersion, sets, nil
 	})
@@ -82,10 +79,7 @@ func CompareAssets(ctx context.Context, qs Questions, q AssetQuery, shift int) (
 		}
 		sets := make([]measuredSet, len(ans.Sets))
 		for s := range ans.Sets {
-			sets[s].window = ans.Sets[s].Window
-			for i := range ans.Sets[s].Rows {
-				sets[s].rows = append(sets[s].rows, measuredAsset(&ans.Sets[s].Rows[i]))
-			}
+			sets[s] = measure(ans.Sets[s].Window, ans.Sets[s].Rows, measuredAsset)
 		}
 		return ans.DataVersion, sets, nil
 	})
@@ -107,6 +101,14 @@ type measuredPart struct {
 type measuredSet struct {
 	window cost.Window
 	rows   []measured
+}
+
+func measure[R any](w cost.Window, rows []R, of func(*R) measured) measuredSet {
+	set := measuredSet{window: w, rows: make([]measured, len(rows))}
+	for i := range rows {
+		set.rows[i] = of(&rows[i])
+	}
+	return set
 }
 
 func (m *measured) add(o *measured) {
