@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -401,7 +402,7 @@ func allocationLines(r *query.AllocationRow) []ExplainLine {
 	l.plain("idleShare", "Idle memory", &r.IdleRAM, idle)
 	l.plain("idleShare", "Idle GPU", &r.IdleGPU, idle)
 	var told cost.Sum
-	for _, from := range sortedKeys(r.SharedBreakdown) {
+	for _, from := range slices.Sorted(maps.Keys(r.SharedBreakdown)) {
 		s := r.SharedBreakdown[from]
 		if from == cost.OverheadName {
 			from = "overhead"
@@ -438,15 +439,6 @@ func assetLines(r *query.AssetRow) []ExplainLine {
 		l.plain("other", "Disks and services", &r.Other, "volumes, balancers, control planes")
 	}
 	return l
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 type lines []ExplainLine

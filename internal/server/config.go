@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/ops"
+	"github.com/fleetcost/fleetcost/internal/preferences"
 	"github.com/fleetcost/fleetcost/internal/settings"
 )
 
@@ -77,9 +79,6 @@ func (c *Config) TuningFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Log.Format, "log-format", "json", strings.Join(ops.LogFormats[:], " or "))
 }
 
-// aliases are the properties that stand for labels.
-var aliases = [...]string{"department", "environment", "owner", "product", "team"}
-
 // Validate names everything that is wrong, by setting, and what to do.
 func (c *Config) Validate() error {
 	var errs []error
@@ -121,18 +120,9 @@ func (c *Config) Validate() error {
 		bad("cache-mib", "%d is negative", c.CacheMiB)
 	}
 	for name := range c.LabelAliases {
-		if !known(name) {
-			bad("label-aliases", "%q is no alias; there are %s", name, strings.Join(aliases[:], ", "))
+		if known := preferences.Aliases(); !slices.Contains(known, name) {
+			bad("label-aliases", "%q is no alias; there are %s", name, strings.Join(known, ", "))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func known(alias string) bool {
-	for _, a := range aliases {
-		if a == alias {
-			return true
-		}
-	}
-	return false
 }

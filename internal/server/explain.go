@@ -38,11 +38,18 @@ func (s *Server) explain(err error) (diagnose.Diagnosis, bool) {
 
 // syncProblem is a failed look at the bucket, explained where it is known.
 func (s *Server) syncProblem(last *lastSync) *httpapi.FleetProblem {
-	p := &httpapi.FleetProblem{
-		Code: "bucket", Message: diagnose.Redact(last.err.Error()), Since: moment(last.since),
-		Fix: "see the server's log; it tries again by itself",
+	p := s.storageProblem(last.err)
+	p.Since = moment(last.since)
+	if p.ID == "" {
+		p.Fix = "see the server's log; it tries again by itself"
 	}
-	if d, ok := s.explain(last.err); ok {
+	return p
+}
+
+// storageProblem explains a failure of the bucket, where it is known.
+func (s *Server) storageProblem(err error) *httpapi.FleetProblem {
+	p := &httpapi.FleetProblem{Code: "bucket", Message: diagnose.Redact(err.Error())}
+	if d, ok := s.explain(err); ok {
 		p.ID, p.Doc = d.ID, d.Doc
 		p.Cause, p.Fix = d.Say()
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/fleetcost/fleetcost/internal/bucket"
 	"github.com/fleetcost/fleetcost/internal/costfile"
-	"github.com/fleetcost/fleetcost/internal/diagnose"
 	"github.com/fleetcost/fleetcost/internal/httpapi"
 	"github.com/fleetcost/fleetcost/internal/preferences"
 	"github.com/fleetcost/fleetcost/internal/query"
@@ -256,13 +255,3 @@ func (f *fleet) SaveSettings(ctx context.Context, doc *preferences.Document, ove
 
 // LabelAliases implements httpapi.Settings.
 func (f *fleet) LabelAliases() map[string][]string { return f.settings().LabelAliases }
-
-// storageProblem explains a failure of the bucket, where it is known.
-func (s *Server) storageProblem(err error) *httpapi.FleetProblem {
-	p := &httpapi.FleetProblem{Code: "bucket", Message: diagnose.Redact(err.Error())}
-	if d, ok := s.explain(err); ok {
-		p.ID, p.Doc = d.ID, d.Doc
-		p.Cause, p.Fix = d.Say()
-	}
-	return p
-}

@@ -61,15 +61,20 @@ function mouse(page: Page): Hand {
     },
     name: async (text) => {
       spent += 1;
-      await page.keyboard.type(text);
-      await page
-        .getByRole("option", { name: new RegExp(`^${text} `) })
-        .first()
-        .waitFor();
-      await page.keyboard.press("Enter");
+      await choose(page, text);
     },
     spent: () => spent,
   };
+}
+
+/** Types a name into the open palette, and chooses it. */
+async function choose(page: Page, text: string): Promise<void> {
+  await page.keyboard.type(text);
+  await page
+    .getByRole("option", { name: new RegExp(`^${text} `) })
+    .first()
+    .waitFor();
+  await page.keyboard.press("Enter");
 }
 
 function keyboard(page: Page): Hand {
@@ -87,12 +92,7 @@ function keyboard(page: Page): Hand {
       throw new Error(`Tab does not lead to ${target.toString()}`);
     },
     name: async (text) => {
-      await page.keyboard.type(text);
-      await page
-        .getByRole("option", { name: new RegExp(`^${text} `) })
-        .first()
-        .waitFor();
-      await page.keyboard.press("Enter");
+      await choose(page, text);
     },
     spent: () => 0,
   };
