@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { choice, flag, formatState, list, parseState, text } from "./urlState";
+import { changedSearch, choice, flag, formatState, list, parseState, text } from "./urlState";
 
 const fields = {
   window: text("month"),
@@ -34,5 +34,12 @@ describe("the address", () => {
 
   it("takes the default for a value that it does not know", () => {
     expect(parseState(fields, "idle=everything").idle).toBe("separate");
+  });
+
+  it("changes what is the page's own, and keeps an open explanation", () => {
+    const open = "explain=allocation%3Frow%3D*";
+    expect(changedSearch(fields, `?idle=hide&${open}`, { idle: "share" })).toBe(`idle=share&${open}`);
+    expect(changedSearch(fields, `?idle=hide&${open}`, { idle: "separate" })).toBe(open);
+    expect(changedSearch(fields, "?idle=hide", { idle: "separate" })).toBe("");
   });
 });

@@ -84,6 +84,13 @@ export function formatState<S>(fields: Fields<S>, state: S): string {
   return params.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%22", '"');
 }
 
+/** The search string after a change; what is not the page's own, as an open explanation, stays. */
+export function changedSearch<S>(fields: Fields<S>, search: string, change: Partial<S>): string {
+  const others = new URLSearchParams(search);
+  for (const key of Object.keys(fields)) others.delete(key);
+  return [formatState(fields, { ...parseState(fields, search), ...change }), others.toString()].filter(Boolean).join("&");
+}
+
 /** The state of a page and how to change it; replace keeps the history short while typing. */
 export function useUrlState<S>(fields: Fields<S>): [S, (change: Partial<S>, options?: { replace?: boolean }) => void] {
   const search = useSearch();
@@ -91,7 +98,7 @@ export function useUrlState<S>(fields: Fields<S>): [S, (change: Partial<S>, opti
   const state = useMemo(() => parseState(fields, search), [fields, search]);
   const set = useCallback(
     (change: Partial<S>, options?: { replace?: boolean }) => {
-      const next = formatState(fields, { ...parseState(fields, window.location.search), ...change });
+      const next = changedSearch(fields, window.location.search, change);
       navigate(next ? `${path}?${next}` : path, { replace: options?.replace ?? false });
     },
     [fields, navigate, path],
