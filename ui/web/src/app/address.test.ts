@@ -43,7 +43,6 @@ const draws = {
       metric: valueOf(metrics),
       chart: valueOf(charts),
       sort: anyText(),
-      explain: anyText(),
     },
   }),
   fleet: () => ({ fields: fleetFields, state: { window: anyText(), days: one(["14", "30", "90"] as const) } }),

@@ -85,7 +85,7 @@ export function formatState<S>(fields: Fields<S>, state: S): string {
 }
 
 /** The search string after a change; what is not the page's own, as an open explanation, stays. */
-export function changedSearch<S>(fields: Fields<S>, search: string, change: Partial<S>): string {
+export function changedSearch<S>(fields: Fields<S>, search: string, change: Partial<NoInfer<S>>): string {
   const others = new URLSearchParams(search);
   for (const key of Object.keys(fields)) others.delete(key);
   return [formatState(fields, { ...parseState(fields, search), ...change }), others.toString()].filter(Boolean).join("&");
