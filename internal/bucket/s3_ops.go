@@ -19,7 +19,7 @@ import (
 const (
 	backoffFirst   = 200 * time.Millisecond
 	backoffMost    = 10 * time.Second
-	backoffJitter  = 1 // full: thousands of agents must not come back in step
+	backoffJitter  = 0.9 // nearly all: thousands of agents must not come back in step, and none at once
 	cleanupTimeout = 30 * time.Second
 	// patience is the longest wait that a store may ask for by Retry-After. Beyond
 	// it the call ends; whoever made it comes back by its own schedule.
