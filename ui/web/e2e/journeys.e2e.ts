@@ -210,6 +210,8 @@ const questions: {
     byMouse: (h) => h.use(h.page.getByRole("link", { name: "by team", exact: true })),
     byKeyboard: (h) => h.use(h.page.getByRole("link", { name: "by team", exact: true })),
     answered: async (page) => {
+      await page.waitForURL(/\/explore\?/);
+      await settled(page);
       const want = await get<Explored>(
         "/api/v1/explore/allocation?window=month&aggregate=team&accumulate=day&shareIdle=true&shareNamespaces=kube-system",
       );

@@ -13,6 +13,7 @@ describe("Find", () => {
     await page.keyboard.type("payments");
     await page.getByRole("option", { name: "payments namespace, on all clusters" }).waitFor();
     await page.keyboard.press("Enter");
+    await page.waitForURL(/\/explore\?/); // the page that was left may be settled still
     await settled(page);
     expect(decodeURIComponent(new URL(page.url()).search)).toBe('?group=cluster&filter=namespace:"payments"');
     await page.getByRole("button", { name: "prod-us-east", exact: true }).waitFor();
