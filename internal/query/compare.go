@@ -206,12 +206,8 @@ func (c *Comparison) pair(ctx context.Context, qs Questions, w cost.Window, f Fi
 				days = append(days, first+cost.Day(i))
 			case now.HoursExpected == 0 && then.HoursExpected == 0:
 				continue // not there at all: nothing to pair
-			case then.HoursExpected < 24 && isWhole(now):
-				reasons["new"]++
-			case now.HoursExpected < 24:
-				reasons["gone"]++
 			default:
-				reasons["incomplete"]++
+				reasons[whyNot(now, then)]++
 			}
 			c.Pairs++
 		}
@@ -239,6 +235,18 @@ func (c *Comparison) pair(ctx context.Context, qs Questions, w cost.Window, f Fi
 		out = append(out, class)
 	}
 	return out, nil
+}
+
+// whyNot is why a day of a cluster is not compared with an earlier one; see
+// LeftOut. A cluster that joined or ended within the day had fewer hours to have.
+func whyNot(now, then ClusterCompleteness) string {
+	switch {
+	case then.HoursExpected < now.HoursExpected && now.HoursPresent == now.HoursExpected && now.HoursPartial == 0:
+		return "new"
+	case now.HoursExpected < then.HoursExpected:
+		return "gone"
+	}
+	return "incomplete"
 }
 
 // isWhole tells whether a day of a cluster has all its hours, each measured
