@@ -108,12 +108,15 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 	offset, limit := q.Offset, q.Limit
 	q.SortBy, q.Offset, q.Limit = "", 0, 0
 	x := explorer{qs: a.cfg.Questions}
-	ans, sets, err := x.allocations(r.Context(), q)
+	ans, along, sets, err := x.allocations(r.Context(), q)
 	if err != nil {
 		return nil, err
 	}
 	meta := metaJSON(&ans.Answer)
 	out := Explore{Rows: gatherAllocations(ans.Sets)}
+	if along != nil {
+		withSeries(out.Rows, gatherAllocations(along.Sets))
+	}
 	if out.Sets, err = x.sets(r.Context(), sets, q.Filter, ans.DataVersion); err != nil {
 		return nil, err
 	}
@@ -207,16 +210,49 @@ type setTotal struct {
 }
 
 // allocations asks for rows along time or, where those are too many to hold,
-// for the whole window and the total along time.
-func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (*query.AllocationAnswer, []setTotal, error) {
-	ans, err := x.qs.Allocations(ctx, q)
+// for the whole window and the total along time. Where steps would give rows
+// other shares than the whole window does, the rows are those of the whole, so
+// that a row costs the same everywhere, and along has the steps.
+func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (ans, along *query.AllocationAnswer, totals []setTotal, err error) {
+	ans, err = x.qs.Allocations(ctx, q)
 	if query.IsTooManyRows(err) && q.Accumulate != query.AccumulateAll {
-		return x.coarse(ctx, q)
+		ans, totals, err = x.coarse(ctx, q)
+		return ans, nil, totals, err
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return ans, totalsOf(ans), nil
+	totals = totalsOf(ans)
+	if !q.SharesByStep() {
+		return ans, nil, totals, nil
+	}
+	along = ans
+	if ans, err = x.qs.Allocations(ctx, whole(q)); err != nil {
+		return nil, nil, nil, err
+	}
+	if along.DataVersion != ans.DataVersion {
+		x.warnings = append(x.warnings, mixedVersions)
+	}
+	return ans, along, totals, nil
+}
+
+// whole asks for the window as one.
+func whole(q query.AllocationQuery) query.AllocationQuery {
+	q.StepHours, q.Accumulate = 0, query.AccumulateAll
+	return q
+}
+
+// withSeries gives rows the series of the rows of the same name.
+func withSeries(rows, along []ExploreRow) {
+	series := make(map[string][]Amount, seriesRows)
+	for i := range along {
+		if along[i].Series != nil {
+			series[along[i].Name] = along[i].Series
+		}
+	}
+	for i := range rows {
+		rows[i].Series = series[rows[i].Name]
+	}
 }
 
 func totalsOf(ans *query.AllocationAnswer) []setTotal {
@@ -228,11 +264,10 @@ func totalsOf(ans *query.AllocationAnswer) []setTotal {
 }
 
 func (x *explorer) coarse(ctx context.Context, q query.AllocationQuery) (*query.AllocationAnswer, []setTotal, error) {
-	whole, all := q, q
-	whole.StepHours, whole.Accumulate = 0, query.AccumulateAll
+	all := q
 	all.Aggregate, all.All = nil, true
 	x.warnings = append(x.warnings, "too many rows for a series each: the chart shows the total alone")
-	ans, err := x.qs.Allocations(ctx, whole)
+	ans, err := x.qs.Allocations(ctx, whole(q))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/csv"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,39 @@ func TestExploreAllocations(t *testing.T) {
 	}
 	if out.Rows[11].Series == nil || out.Rows[12].Series != nil {
 		t.Error("not the twelve largest have a series")
+	}
+}
+
+// Shares are given day by day; steps of an hour give them hour by hour. A row
+// has the shares of the whole window, as everywhere, and its series the steps.
+func TestExploreRowsHaveTheSharesOfTheWhole(t *testing.T) {
+	s := newServer(t)
+	const path = "/api/v1/explore/allocation?window=2026-11-20T00:00:00Z,2026-11-21T00:00:00Z&aggregate=namespace&accumulate="
+	var out struct {
+		Sets []struct{ Total float64 }
+		Rows []struct{ Series []float64 }
+	}
+	for _, c := range []struct {
+		query string
+		asked []query.Accumulate
+	}{
+		{"hour", []query.Accumulate{query.AccumulateHour}},
+		{"hour&shareNamespaces=ns-a", []query.Accumulate{query.AccumulateHour, query.AccumulateAll}},
+		{"hour&shareTenancyCosts=true", []query.Accumulate{query.AccumulateHour, query.AccumulateAll}},
+		{"day&shareNamespaces=ns-a", []query.Accumulate{query.AccumulateDay}},
+	} {
+		s.fake.asked = nil
+		s.get(t, path+c.query, &out)
+		var asked []query.Accumulate
+		for i := range s.fake.asked {
+			asked = append(asked, s.fake.asked[i].Accumulate)
+		}
+		if !slices.Equal(asked, c.asked) {
+			t.Errorf("%s: asked %v, want %v", c.query, asked, c.asked)
+		}
+		if c.asked[0] == query.AccumulateHour && (len(out.Sets) != 24 || len(out.Rows[0].Series) != 24) {
+			t.Errorf("%s: %d sets, a series of %d", c.query, len(out.Sets), len(out.Rows[0].Series))
+		}
 	}
 }
 

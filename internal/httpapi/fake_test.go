@@ -112,8 +112,11 @@ func (f *fake) Unretire(_ context.Context, id string) (bool, error) {
 
 // cut divides a window as the engine would.
 func cut(w cost.Window, step int64, acc query.Accumulate) []cost.Window {
-	if acc == query.AccumulateDay {
+	switch acc {
+	case query.AccumulateDay:
 		step = 24
+	case query.AccumulateHour:
+		step = 1
 	}
 	if step == 0 || acc == query.AccumulateAll {
 		return []cost.Window{w}

@@ -75,6 +75,14 @@ const (
 	ShareWithinFleet   ShareScope = "fleet"   // all clusters' with all workloads
 )
 
+// SharesByStep tells whether the question's steps are shorter than a day, or cut
+// days, and give shares for themselves: shared cost is shared per UTC day, or per
+// step within it, so the steps then give a row other shares than the whole does.
+func (q *AllocationQuery) SharesByStep() bool {
+	shares := q.Overhead == OverheadShare || len(q.ShareNamespaces)+len(q.ShareLabels) > 0 || q.ShareCostMonthly != 0
+	return shares && (q.Accumulate == AccumulateHour || q.Accumulate == AccumulateNone && q.StepHours%24 != 0)
+}
+
 // LabelMatch is one key and value of shareLabels.
 type LabelMatch struct{ Key, Value string }
 
