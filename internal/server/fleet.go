@@ -256,8 +256,8 @@ func describe(c *httpapi.ClusterStatus, s *costfile.Status) {
 // shares turns amounts into shares of their sum.
 func shares(amounts map[string]float64) map[string]float64 {
 	var sum float64
-	for _, v := range amounts {
-		sum += v
+	for _, name := range slices.Sorted(maps.Keys(amounts)) { // in one order: sums of floats depend on it
+		sum += amounts[name]
 	}
 	if sum <= 0 {
 		return nil

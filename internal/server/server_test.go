@@ -319,9 +319,19 @@ func TestDataDirIsDisposable(t *testing.T) {
 	anew := ask(dir)
 	for i, p := range paths {
 		if first[i] != again[i] || first[i] != anew[i] {
-			t.Errorf("%s: answers differ\nfirst %.600s\nagain %.600s\nanew  %.600s", p, first[i], again[i], anew[i])
+			t.Errorf("%s: answers differ\nagain %s\nanew  %s", p, difference(first[i], again[i]), difference(first[i], anew[i]))
 		}
 	}
+}
+
+// difference shows where two texts part.
+func difference(a, b string) string {
+	i := 0
+	for i < min(len(a), len(b)) && a[i] == b[i] {
+		i++
+	}
+	from := max(0, i-200)
+	return fmt.Sprintf("at byte %d of %d and %d:\n\t%.400s\n\t%.400s", i, len(a), len(b), a[from:], b[from:])
 }
 
 // A retirement survives the server: it is in the bucket.

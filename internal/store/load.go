@@ -148,7 +148,7 @@ func (l *loader) dropStaged(ctx context.Context) error {
 func (s *Store) write(ctx context.Context, act string, fn func(tx *sql.Tx) error) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", act, err)
 	}

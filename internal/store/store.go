@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 	"golang.org/x/sync/semaphore"
@@ -162,7 +163,7 @@ func (s *Store) prepare(ctx context.Context) error {
 }
 
 func (s *Store) create(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,31 @@ func (s *Store) create(ctx context.Context) error {
 func (s *Store) Rebuilt() bool { return s.rebuilt }
 
 // Close writes everything out and closes the file.
-func (s *Store) Close() error { return s.db.Close() }
+//
+// Close waits for statements under way, whose contexts should have ended, and
+// for rows that are read: DuckDB never frees a database that is closed under a
+// connection in use, and whoever opens the same file again in this process
+// would wait for ever (https://github.com/duckdb/duckdb/issues/25965).
+func (s *Store) Close() error {
+	const grace, look = 30 * time.Second, 5 * time.Millisecond
+	for waited := time.Duration(0); s.db.Stats().InUse > 0; waited += look {
+		if waited >= grace {
+			return fmt.Errorf("close the store: %d statements still run after %s", s.db.Stats().InUse, grace)
+		}
+		time.Sleep(look)
+	}
+	return s.db.Close()
+}
+
+// begin begins a transaction that ends when its function ends it. Had it ctx,
+// database/sql would roll it back in the background after a cancellation, with
+// its connection in use for who knows how long; the statements have ctx.
+func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.db.BeginTx(context.WithoutCancel(ctx), nil)
+}
 
 // Query runs a reading statement. It waits while too many others run. The
 // whole result is computed before Query returns, so rows left open hold
@@ -208,7 +233,7 @@ func (s *Store) Snapshot(ctx context.Context, fn func(q Querier, version string)
 	}
 	defer s.heavy.Release(1)
 	known, writes := s.knownVersion()
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin snapshot: %w", err)
 	}
