@@ -106,7 +106,7 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 	}
 	q := plan.query
 	offset, limit := q.Offset, q.Limit
-	q.SortBy, q.Offset, q.Limit = "", 0, 0
+	q.SortBy, q.Offset, q.Limit, q.Detail = "", 0, 0, query.DetailUsage
 	x := explorer{qs: a.cfg.Questions}
 	ans, along, sets, err := x.allocations(r.Context(), q)
 	if err != nil {
@@ -125,6 +125,7 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 		if shift == 0 {
 			shift = query.PreviousShift(q.Window)
 		}
+		q.Detail = query.DetailRates
 		c, err := query.Compare(r.Context(), a.cfg.Questions, q, shift)
 		if err != nil {
 			return nil, err
@@ -152,6 +153,10 @@ func (a *API) exploreAssets(r *request, in *ExploreAssetParams) (*reply, error) 
 	q := plan.query
 	offset, limit := q.Offset, q.Limit
 	q.SortBy, q.Offset, q.Limit = "", 0, 0
+	finest := len(q.Aggregate) == 0 && !q.All
+	if !finest { // whose rows are named by their properties
+		q.Detail = query.DetailUsage
+	}
 	ans, err := a.cfg.Questions.Assets(r.Context(), q)
 	if err != nil {
 		return nil, err
@@ -163,7 +168,7 @@ func (a *API) exploreAssets(r *request, in *ExploreAssetParams) (*reply, error) 
 	for i := range ans.Sets {
 		totals[i] = setTotal{ans.Sets[i].Window, amount(totalAssets(ans.Sets[i : i+1]))}
 	}
-	out := Explore{Rows: gatherAssets(ans.Sets, assetNamer{finest: len(q.Aggregate) == 0 && !q.All})}
+	out := Explore{Rows: gatherAssets(ans.Sets, assetNamer{finest: finest})}
 	if out.Sets, err = x.sets(r.Context(), totals, q.Filter, ans.DataVersion); err != nil {
 		return nil, err
 	}
@@ -172,6 +177,7 @@ func (a *API) exploreAssets(r *request, in *ExploreAssetParams) (*reply, error) 
 		if shift == 0 {
 			shift = query.PreviousShift(q.Window)
 		}
+		q.Detail = query.DetailRates
 		c, err := query.CompareAssets(r.Context(), a.cfg.Questions, q, shift)
 		if err != nil {
 			return nil, err
@@ -210,10 +216,15 @@ type setTotal struct {
 }
 
 // allocations asks for rows along time or, where those are too many to hold,
-// for the whole window and the total along time. Where steps would give rows
-// other shares than the whole window does, the rows are those of the whole, so
-// that a row costs the same everywhere, and along has the steps.
+// for the whole window and the total along time. Where steps are shorter than a
+// day, the rows are those of the whole window, and along has the costs of the
+// steps: shares by the hour are not those by the day, and a row costs the same
+// everywhere; and the many sums by the hour need not be more than costs.
 func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (ans, along *query.AllocationAnswer, totals []setTotal, err error) {
+	byHour := q.ByHour()
+	if byHour {
+		q.Detail = query.DetailCosts
+	}
 	ans, err = x.qs.Allocations(ctx, q)
 	if query.IsTooManyRows(err) && q.Accumulate != query.AccumulateAll {
 		ans, totals, err = x.coarse(ctx, q)
@@ -223,7 +234,7 @@ func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (an
 		return nil, nil, nil, err
 	}
 	totals = totalsOf(ans)
-	if !q.SharesByStep() {
+	if !byHour {
 		return ans, nil, totals, nil
 	}
 	along = ans
@@ -238,7 +249,7 @@ func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (an
 
 // whole asks for the window as one.
 func whole(q query.AllocationQuery) query.AllocationQuery {
-	q.StepHours, q.Accumulate = 0, query.AccumulateAll
+	q.StepHours, q.Accumulate, q.Detail = 0, query.AccumulateAll, query.DetailUsage
 	return q
 }
 
@@ -265,7 +276,7 @@ func totalsOf(ans *query.AllocationAnswer) []setTotal {
 
 func (x *explorer) coarse(ctx context.Context, q query.AllocationQuery) (*query.AllocationAnswer, []setTotal, error) {
 	all := q
-	all.Aggregate, all.All = nil, true
+	all.Aggregate, all.All, all.Detail = nil, true, query.DetailCosts
 	x.warnings = append(x.warnings, "too many rows for a series each: the chart shows the total alone")
 	ans, err := x.qs.Allocations(ctx, whole(q))
 	if err != nil {

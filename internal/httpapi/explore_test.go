@@ -46,7 +46,8 @@ func TestExploreAllocations(t *testing.T) {
 }
 
 // Shares are given day by day; steps of an hour give them hour by hour. A row
-// has the shares of the whole window, as everywhere, and its series the steps.
+// has the shares of the whole window, as everywhere, and its series the steps,
+// of which no more than costs are asked.
 func TestExploreRowsHaveTheSharesOfTheWhole(t *testing.T) {
 	s := newServer(t)
 	const path = "/api/v1/explore/allocation?window=2026-11-20T00:00:00Z,2026-11-21T00:00:00Z&aggregate=namespace&accumulate="
@@ -58,7 +59,7 @@ func TestExploreRowsHaveTheSharesOfTheWhole(t *testing.T) {
 		query string
 		asked []query.Accumulate
 	}{
-		{"hour", []query.Accumulate{query.AccumulateHour}},
+		{"hour", []query.Accumulate{query.AccumulateHour, query.AccumulateAll}},
 		{"hour&shareNamespaces=ns-a", []query.Accumulate{query.AccumulateHour, query.AccumulateAll}},
 		{"hour&shareTenancyCosts=true", []query.Accumulate{query.AccumulateHour, query.AccumulateAll}},
 		{"day&shareNamespaces=ns-a", []query.Accumulate{query.AccumulateDay}},
@@ -68,6 +69,9 @@ func TestExploreRowsHaveTheSharesOfTheWhole(t *testing.T) {
 		var asked []query.Accumulate
 		for i := range s.fake.asked {
 			asked = append(asked, s.fake.asked[i].Accumulate)
+			if want := map[query.Accumulate]query.Detail{query.AccumulateHour: query.DetailCosts}[asked[i]]; want != 0 && s.fake.asked[i].Detail != want || s.fake.asked[i].Detail == query.DetailAll {
+				t.Errorf("%s: %s asked in detail %d", c.query, asked[i], s.fake.asked[i].Detail)
+			}
 		}
 		if !slices.Equal(asked, c.asked) {
 			t.Errorf("%s: asked %v, want %v", c.query, asked, c.asked)

@@ -132,7 +132,7 @@ func (e *Engine) allocRun(ctx context.Context, q AllocationQuery, version string
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate)
+	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate, q.Without)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (e *Engine) allocRun(ctx context.Context, q AllocationQuery, version string
 }
 
 // plan chooses the tables for a window and sees to its hours.
-func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepHours int64, acc Accumulate) (*timePlan, error) {
+func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepHours int64, acc Accumulate, without []ClusterDays) (*timePlan, error) {
 	sets, err := setsOf(w, stepHours, acc)
 	if err != nil {
 		return nil, err
@@ -165,6 +165,7 @@ func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepH
 		span, ok := meta.days[d]
 		return span.first, span.last, ok
 	})
+	plan.without = notOf(without)
 	if days := plan.hourDays(); len(days) > 0 && e.hydrator != nil {
 		if err := e.hydrator.EnsureHours(ctx, days); err != nil {
 			if ctx.Err() != nil {
@@ -242,8 +243,10 @@ func (r *allocRun) result(version string) (*allocResult, error) {
 		pages[i] = arrange(rows, by, func(r *AllocationRow) string { return r.Name }, q.Ascending, q.Offset, q.Limit)
 		shown = append(shown, pages[i]...)
 	}
-	if err := r.fillProperties(shown); err != nil {
-		return nil, err
+	if q.Detail == DetailAll {
+		if err := r.fillProperties(shown); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.attach(pages); err != nil {
 		return nil, err

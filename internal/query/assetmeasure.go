@@ -1,12 +1,33 @@
 package query
 
-import "github.com/fleetcost/fleetcost/internal/cost"
+import (
+	"slices"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
 
 // assetMeasure is allocMeasure for assets.
 type assetMeasure struct {
 	column string
 	fold   fold
 	add    func(r *AssetRow, v any)
+}
+
+// assetDetailOf is detailOf for assets.
+var assetDetailOf = map[string]Detail{
+	"cpu_cost": DetailCosts, "ram_cost": DetailCosts, "gpu_cost": DetailCosts, "cost": DetailCosts, "default_cost": DetailCosts,
+	"cpu_core_hours": DetailRates, "ram_byte_hours": DetailRates, "gpu_hours": DetailRates, "byte_hours": DetailRates,
+	"run_seconds": DetailUsage,
+}
+
+// measured are the assetMeasures of a detail.
+func (d Detail) assetMeasures() []assetMeasure {
+	return slices.DeleteFunc(assetMeasures(), func(m assetMeasure) bool { return assetDetailOf[m.column] < d })
+}
+
+// assetProperties are those of a detail: what kind of thing it is, always.
+func (d Detail) assetProperties() []assetProperty {
+	return slices.DeleteFunc(assetProperties(), func(p assetProperty) bool { return d != DetailAll && p.column != "type" })
 }
 
 func assetMeasures() []assetMeasure {

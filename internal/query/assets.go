@@ -93,7 +93,7 @@ func (e *Engine) assetsAt(ctx context.Context, q AssetQuery, version string, wid
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate)
+	plan, err := e.plan(ctx, meta, q.Window, q.StepHours, q.Accumulate, q.Without)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, 
 	if err != nil {
 		return "", err
 	}
-	b.need("cluster", "asset_id", "type", "labels_id", "start_us", "end_us", "price_source", "local", "inferred")
+	b.need("cluster", "start_us", "end_us")
 	values := []string{"min(start_us)", "max(end_us)"}
 	for _, m := range measures {
 		b.need(m.column)
@@ -142,7 +142,10 @@ func (r *assetRun) sql(b *textBuilder, exprs []string, measures []assetMeasure, 
 		b.need(p.column)
 		values = append(values, onlyText(p.column))
 	}
-	values = append(values, onlyText("price_source"), onlyInt("labels_id"), "bool_and(local)", "bool_and(inferred)")
+	if r.q.Detail == DetailAll {
+		b.need("labels_id", "price_source", "local", "inferred")
+		values = append(values, onlyText("price_source"), onlyInt("labels_id"), "bool_and(local)", "bool_and(inferred)")
+	}
 	groups := append([]string{"s"}, exprs...)
 	text := "SELECT " + strings.Join(slices.Concat(groups, values), ", ") +
 		"\nFROM (" + r.plan.source("asset_day", "asset_hour", b.columns, r.meta.inCurrency()) + ") r"
@@ -228,7 +231,7 @@ func (r *assetRun) grouped() error {
 		b.need("asset_id")
 		exprs = append(exprs, "asset_id")
 	}
-	measures, props := assetMeasures(), assetProperties()
+	measures, props := r.q.Detail.assetMeasures(), r.q.Detail.assetProperties()
 	measures = slices.DeleteFunc(measures, func(m assetMeasure) bool { return m.fold != foldMin && r.meta.zero[SourceAsset][m.column] })
 	text, err := r.sql(b, exprs, measures, props)
 	if err != nil {
@@ -260,7 +263,9 @@ func (r *assetRun) grouped() error {
 		for i, p := range props {
 			*p.to(&row.Props) = textOf(v[i])
 		}
-		v = v[len(props):]
+		if v = v[len(props):]; len(v) == 0 {
+			return nil
+		}
 		row.PriceSource = textOf(v[0])
 		if id := integer(v[1]); id != 0 {
 			r.labels[id] = append(r.labels[id], row)
@@ -269,7 +274,7 @@ func (r *assetRun) grouped() error {
 		row.Props.Inferred, _ = v[3].(bool)
 		return nil
 	})
-	if err != nil {
+	if err != nil || r.q.Detail != DetailAll {
 		return err
 	}
 	return r.used(exprs, rows)

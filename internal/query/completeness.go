@@ -34,7 +34,24 @@ func (e *Engine) questionKey(what, version, question string) string {
 // presenceOf counts the hours that the clusters of a scope have in a window, up
 // to now and to their retirement. A cluster's first hour is never partly there:
 // what came before its first sample is not expected.
+//
+// Presences are kept like answers: the questions of a page share windows.
 func (e *Engine) presenceOf(ctx context.Context, meta *storeMeta, w cost.Window, scope Node) (*presence, error) {
+	key := e.questionKey("presence", meta.version, fmt.Sprintf("%v %#v", w, scope))
+	if hit, ok := e.cache.get(key); ok {
+		return hit.(*presence), nil
+	}
+	p, err := e.readPresence(ctx, meta, w, scope)
+	if err == nil {
+		e.cache.put(key, p, p.bytes())
+	}
+	return p, err
+}
+
+// bytes estimates what a presence holds in memory.
+func (p *presence) bytes() int64 { return 256 + 200*int64(len(p.clusters)) }
+
+func (e *Engine) readPresence(ctx context.Context, meta *storeMeta, w cost.Window, scope Node) (*presence, error) {
 	p := e.presence(meta, scope)
 	past := w.Intersect(cost.Window{Start: w.Start, End: p.end})
 	if past.Empty() {

@@ -27,14 +27,8 @@ func (e *Engine) Coverage(ctx context.Context, sets []cost.Window, f Filter) (*C
 			return err
 		}
 		out.DataVersion, out.Settled, out.Sets = version, e.settled(), make([]Completeness, len(sets))
-		present := make([]*presence, len(sets))
-		for i := range present {
-			present[i] = e.presence(meta, scope)
-		}
-		if err := e.countHours(ctx, sets, e.presence(meta, scope), func(set int, cluster string, c covered) {
-			of := present[set].of[cluster]
-			present[set].of[cluster] = covered{of.hours + c.hours, of.partly + c.partly, of.seconds + c.seconds}
-		}); err != nil {
+		present, err := e.presencesOf(ctx, meta, sets, scope)
+		if err != nil {
 			return err
 		}
 		for i, w := range sets {
@@ -46,6 +40,31 @@ func (e *Engine) Coverage(ctx context.Context, sets []cost.Window, f Filter) (*C
 		return nil, err
 	}
 	return out, nil
+}
+
+// presencesOf is presenceOf for several windows.
+func (e *Engine) presencesOf(ctx context.Context, meta *storeMeta, sets []cost.Window, scope Node) ([]*presence, error) {
+	if len(sets) == 1 {
+		p, err := e.presenceOf(ctx, meta, sets[0], scope)
+		return []*presence{p}, err
+	}
+	key := e.questionKey("presences", meta.version, fmt.Sprintf("%v %#v", sets, scope))
+	if hit, ok := e.cache.get(key); ok {
+		return hit.([]*presence), nil
+	}
+	present, bytes := make([]*presence, len(sets)), int64(0)
+	for i := range present {
+		present[i] = e.presence(meta, scope)
+		bytes += present[i].bytes()
+	}
+	if err := e.countHours(ctx, sets, e.presence(meta, scope), func(set int, cluster string, c covered) {
+		of := present[set].of[cluster]
+		present[set].of[cluster] = covered{of.hours + c.hours, of.partly + c.partly, of.seconds + c.seconds}
+	}); err != nil {
+		return nil, err
+	}
+	e.cache.put(key, present, bytes)
+	return present, nil
 }
 
 // countHours calls add for every set with what each cluster has in it. One

@@ -21,7 +21,7 @@ type layout struct {
 
 func (r *allocRun) layout() layout {
 	l := layout{costs: r.meta.nonZero(costMeasures()), overhead: r.q.Overhead == OverheadSeparate}
-	l.own = append(r.meta.nonZero(quantityMeasures()), l.costs...)
+	l.own = append(r.meta.nonZero(r.q.Detail.quantities()), l.costs...)
 	pools := len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0
 	switch {
 	case r.q.Idle == IdleShareByCluster || r.q.Idle == IdleShareByNode:
@@ -85,7 +85,10 @@ func (r *allocRun) mainStatement() (*mainStatement, error) {
 	// Properties do not decide the table: a smaller rollup knows where they
 	// are several.
 	s.table = dayTable(s.columns)
-	s.props = newPropertyReader(r.dims, exprs)
+	s.props = &propertyReader{}
+	if r.q.Detail == DetailAll {
+		s.props = newPropertyReader(r.dims, exprs)
+	}
 	for _, c := range s.props.computed {
 		s.need(propertyColumns[c])
 		s.values = append(s.values, s.props.expr(c))
@@ -138,7 +141,9 @@ func (r *allocRun) grouped() error {
 		} else {
 			addAll(row, s.shares, p.shares)
 		}
-		r.props.merge(row, s.props, names, v)
+		if s.top != nil || r.q.Detail == DetailAll {
+			r.props.merge(row, s.props, names, v)
+		}
 		return nil
 	})
 	if s.top != nil {

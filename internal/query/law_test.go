@@ -131,6 +131,8 @@ func TestLaws(t *testing.T) {
 		"ObjectsSQLOfNone":  checkObjectsSQLOfNothing,
 		"AssetObjectsSQL":   checkAssetObjectsSQL,
 		"PriceSources":      checkPriceSources,
+		"Detail":            checkDetail,
+		"AssetDetail":       checkAssetDetail,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, f) })
 	}
@@ -142,14 +144,112 @@ func checkAgainstReference(t *testing.T, f *fleet) {
 	e := f.engine(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt, t, f)
+		rows := f.rows
+		if rapid.IntRange(0, 3).Draw(rt, "partly") == 0 {
+			q.Without = drawClusterDays(rt, f)
+			rows = slices.DeleteFunc(slices.Clone(rows), func(x refRow) bool {
+				return slices.ContainsFunc(q.Without, func(w query.ClusterDays) bool {
+					return (w.Clusters == nil || slices.Contains(w.Clusters, x.cluster)) && slices.Contains(w.Days, x.hour.Day())
+				})
+			})
+		}
 		got := ask(rt, t, e, q)
-		want := reference(f.rows, q, f.now)
+		want := reference(rows, q, f.now)
 		if len(got.Sets) != len(want) {
 			rt.Fatalf("%+v: %d sets, want %d", q, len(got.Sets), len(want))
 		}
 		for i := range want {
 			if diff := diffSet(&got.Sets[i], want[i]); diff != "" {
 				rt.Fatalf("%+v\nset %d %v: %s", q, i, got.Sets[i].Window, diff)
+			}
+		}
+	})
+}
+
+func drawClusterDays(rt *rapid.T, f *fleet) []query.ClusterDays {
+	first := int64(f.window().Start.Day())
+	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) query.ClusterDays {
+		of := query.ClusterDays{Clusters: rapid.SampledFrom([][]string{nil, {"c0"}, {"c1", "c2"}}).Draw(rt, "clusters")}
+		for _, d := range rapid.SliceOfNDistinct(rapid.Int64Range(first, first+int64(f.days)-1), 1, f.days, rapid.ID[int64]).Draw(rt, "days") {
+			of.Days = append(of.Days, cost.Day(d))
+		}
+		return of
+	}), 1, 3).Draw(rt, "without")
+}
+
+// Less detail has the same rows and costs, the quantities of its level, and no
+// others.
+func checkDetail(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	same := cmp.Options{cmp.Comparer(func(a, b cost.Sum) bool { return a.Equal(&b) }), cmpopts.EquateEmpty()}
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt, t, f)
+		if rapid.Bool().Draw(rt, "paged") {
+			q.Limit = rapid.IntRange(1, 8).Draw(rt, "limit")
+		}
+		whole := ask(rt, t, e, q)
+		q.Detail = rapid.SampledFrom([]query.Detail{query.DetailUsage, query.DetailRates, query.DetailCosts}).Draw(rt, "detail")
+		got := ask(rt, t, e, q)
+		if got.RowCount != whole.RowCount || len(got.Sets) != len(whole.Sets) {
+			rt.Fatalf("%+v: %d rows in %d sets, want %d in %d", q, got.RowCount, len(got.Sets), whole.RowCount, len(whole.Sets))
+		}
+		for i, s := range whole.Sets {
+			want := slices.Clone(s.Rows)
+			for j := range want {
+				w := &want[j]
+				w.Props = got.Sets[i].Rows[j].Props // not part of the level, but cheap on some rows
+				w.CPULimit, w.CPUUsageMax, w.RAMLimit, w.RAMUsageMax, w.GPURequest = 0, 0, 0, 0, 0
+				w.NetworkTransferBytes, w.NetworkReceiveBytes = 0, 0
+				if q.Detail > query.DetailUsage {
+					w.RunHours, w.CPURequest, w.CPUUsage, w.RAMRequest, w.RAMUsage, w.GPUUsage = 0, 0, 0, 0, 0, 0
+				}
+				if q.Detail > query.DetailRates {
+					w.CPUAllocated, w.RAMAllocated, w.GPUAllocated, w.PVByteHours = 0, 0, 0, 0
+				}
+			}
+			if d := cmp.Diff(want, got.Sets[i].Rows, same); d != "" {
+				rt.Fatalf("%+v: set %d: %s", q, i, d)
+			}
+		}
+	})
+}
+
+// The same for assets.
+func checkAssetDetail(t *testing.T, f *fleet) {
+	e := f.engine(t)
+	same := cmp.Options{cmp.Comparer(func(a, b cost.Sum) bool { return a.Equal(&b) }), cmpopts.EquateEmpty()}
+	rapid.Check(t, func(rt *rapid.T) {
+		q := query.AssetQuery{Window: drawWindow(rt, f)}
+		for _, p := range rapid.SampledFrom([][]string{{"cluster"}, {"type"}, {"provider", "type"}, {"name"}}).Draw(rt, "aggregate") {
+			q.Aggregate = append(q.Aggregate, query.Dimension{Property: p})
+		}
+		q.Accumulate = rapid.SampledFrom([]query.Accumulate{"", "day", "hour"}).Draw(rt, "accumulate")
+		whole, err := e.Assets(t.Context(), q)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		q.Detail = rapid.SampledFrom([]query.Detail{query.DetailUsage, query.DetailRates, query.DetailCosts}).Draw(rt, "detail")
+		got, err := e.Assets(t.Context(), q)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for i, s := range whole.Sets {
+			want := slices.Clone(s.Rows)
+			for j := range want {
+				w := &want[j]
+				props := query.AssetProperties{Type: w.Props.Type}
+				w.Props, w.PriceSource, w.CPUUsed, w.RAMUsed = props, "", 0, 0
+				w.CPUAllocatableCoreHours, w.RAMAllocatableByteHours, w.TransferBytes, w.ReceiveBytes = 0, 0, 0, 0
+				w.CPUScale, w.RAMScale, w.GPUScale = 1, 1, 1
+				if q.Detail > query.DetailUsage {
+					w.RunHours = 0
+				}
+				if q.Detail > query.DetailRates {
+					w.CPUCoreHours, w.RAMByteHours, w.GPUHours, w.ByteHours = 0, 0, 0, 0
+				}
+			}
+			if d := cmp.Diff(want, got.Sets[i].Rows, same); d != "" {
+				rt.Fatalf("%+v: set %d: %s", q, i, d)
 			}
 		}
 	})

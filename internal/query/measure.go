@@ -1,6 +1,10 @@
 package query
 
-import "github.com/fleetcost/fleetcost/internal/cost"
+import (
+	"slices"
+
+	"github.com/fleetcost/fleetcost/internal/cost"
+)
 
 // allocMeasure is one measure of an allocation row: how it is summed and where
 // it goes.
@@ -64,6 +68,19 @@ func costMeasures() []allocMeasure {
 		money("network_internet_cost", func(r *AllocationRow) *cost.Sum { return &r.NetworkInternet }),
 		money("overhead_cost", func(r *AllocationRow) *cost.Sum { return &r.Overhead }),
 	}
+}
+
+// detailOf is the least detail that has a quantity; those not named here are in
+// DetailAll alone.
+var detailOf = map[string]Detail{
+	"run_seconds": DetailUsage, "cpu_request_core_hours": DetailUsage, "cpu_usage_core_hours": DetailUsage,
+	"ram_request_byte_hours": DetailUsage, "ram_usage_byte_hours": DetailUsage, "gpu_usage_hours": DetailUsage,
+	"cpu_allocated_core_hours": DetailRates, "ram_allocated_byte_hours": DetailRates, "gpu_allocated_hours": DetailRates, "pv_byte_hours": DetailRates,
+}
+
+// quantities are the quantityMeasures of a detail.
+func (d Detail) quantities() []allocMeasure {
+	return slices.DeleteFunc(quantityMeasures(), func(m allocMeasure) bool { return detailOf[m.column] < d })
 }
 
 // quantityMeasures are what a row ran, asked for and used.

@@ -14,6 +14,7 @@ import (
 // storeMeta is what answers need to know of the clusters, at one version of
 // the data.
 type storeMeta struct {
+	version     string
 	clusters    []clusterMeta
 	currency    string
 	odd         []string // clusters in another currency, left out of sums
@@ -50,7 +51,7 @@ func (e *Engine) metaAt(ctx context.Context, version string) (*storeMeta, error)
 		return e.meta.meta, nil
 	}
 	e.meta.mu.Unlock()
-	m := &storeMeta{}
+	m := &storeMeta{version: version}
 	err := e.each(ctx, "SELECT cluster, first_hour, last_hour, coalesce(currency, '') FROM cluster ORDER BY cluster", func(v []any) error {
 		m.clusters = append(m.clusters, clusterMeta{textOf(v[0]), cost.Hour(integer(v[1])), cost.Hour(integer(v[2])), textOf(v[3])})
 		return nil

@@ -114,7 +114,7 @@ func overviewOnce(ctx context.Context, qs Questions, q OverviewQuery) (*Overview
 	}
 	var err error
 	out.Changes, err = Compare(ctx, qs, AllocationQuery{
-		Window: q.Changes, Aggregate: q.By, Idle: IdleSeparate, Overhead: OverheadSeparate,
+		Window: q.Changes, Aggregate: q.By, Idle: IdleSeparate, Overhead: OverheadSeparate, Detail: DetailRates,
 	}, q.Shift)
 	if err == nil && out.Changes.DataVersion != out.DataVersion {
 		err = movedError()
@@ -142,6 +142,7 @@ func (o *Overview) trend(ctx context.Context, qs Questions, w cost.Window) error
 	}
 	ans, err := qs.Allocations(ctx, AllocationQuery{
 		Window: w, Aggregate: []Dimension{{Property: "controllerKind"}}, Accumulate: step, Idle: IdleSeparate, Overhead: OverheadSeparate,
+		Detail: DetailCosts,
 	})
 	if err != nil {
 		return err
@@ -191,7 +192,7 @@ func (o *Overview) trend(ctx context.Context, qs Questions, w cost.Window) error
 // clusters fills what each cluster's assets cost, and how much of it rests on
 // default rates.
 func (o *Overview) clusters(ctx context.Context, qs Questions, w cost.Window) error {
-	ans, err := qs.Assets(ctx, AssetQuery{Window: w, Aggregate: []Dimension{{Property: "cluster"}}, Accumulate: AccumulateAll})
+	ans, err := qs.Assets(ctx, AssetQuery{Window: w, Aggregate: []Dimension{{Property: "cluster"}}, Accumulate: AccumulateAll, Detail: DetailCosts})
 	if err != nil {
 		return err
 	}
@@ -212,7 +213,7 @@ func (o *Overview) clusters(ctx context.Context, qs Questions, w cost.Window) er
 func (o *Overview) waste(ctx context.Context, qs Questions, w cost.Window) error {
 	ans, err := qs.Allocations(ctx, AllocationQuery{
 		Window: w, Aggregate: []Dimension{{Property: "cluster"}, {Property: "namespace"}}, Accumulate: AccumulateAll,
-		Idle: IdleSeparate, SplitIdle: true,
+		Idle: IdleSeparate, SplitIdle: true, Detail: DetailUsage,
 	})
 	if err != nil {
 		return err

@@ -75,12 +75,11 @@ const (
 	ShareWithinFleet   ShareScope = "fleet"   // all clusters' with all workloads
 )
 
-// SharesByStep tells whether the question's steps are shorter than a day, or cut
-// days, and give shares for themselves: shared cost is shared per UTC day, or per
-// step within it, so the steps then give a row other shares than the whole does.
-func (q *AllocationQuery) SharesByStep() bool {
-	shares := q.Overhead == OverheadShare || len(q.ShareNamespaces)+len(q.ShareLabels) > 0 || q.ShareCostMonthly != 0
-	return shares && (q.Accumulate == AccumulateHour || q.Accumulate == AccumulateNone && q.StepHours%24 != 0)
+// ByHour tells whether the question's steps are shorter than a day, or cut days:
+// it is then answered from the hours, and shared cost is shared per step, which
+// gives a row other shares than per UTC day.
+func (q *AllocationQuery) ByHour() bool {
+	return q.Accumulate == AccumulateHour || q.Accumulate == AccumulateNone && q.StepHours%24 != 0
 }
 
 // LabelMatch is one key and value of shareLabels.
@@ -114,7 +113,29 @@ type AllocationQuery struct {
 	// IncludeAttachments asks for the volumes and balancers behind each row;
 	// only container, pod and all finer groupings carry them.
 	IncludeAttachments bool
+
+	Without []ClusterDays // left out of the answer; its completeness does not know of it
+	Detail  Detail
 }
+
+// ClusterDays are days of clusters.
+type ClusterDays struct {
+	Clusters []string // nil means all
+	Days     []cost.Day
+}
+
+// Detail is how much of each row is read; each level holds what the ones after
+// it hold. Less is answered faster: names, keys, kinds, spans and costs are
+// the same at every level.
+type Detail int
+
+// The levels of detail.
+const (
+	DetailAll   Detail = iota // every measure, properties and labels
+	DetailUsage               // run hours; CPU, RAM and GPU asked for, used and allocated; byte-hours of volumes
+	DetailRates               // the quantities that prices are of: CPU, RAM and GPU allocated; byte-hours of volumes
+	DetailCosts               // costs alone
+)
 
 // AllocationRow is one row of an answer. Quantities are integrals in
 // millionths (CPU, GPU) or plain units (bytes); costs are exact sums.
@@ -247,6 +268,8 @@ type AssetQuery struct {
 	Ascending  bool
 	Offset     int
 	Limit      int
+	Without    []ClusterDays // as in AllocationQuery
+	Detail     Detail        // of assets, DetailUsage and DetailRates leave out what ran on nodes, and properties
 }
 
 // AssetRow is one row of an asset answer.

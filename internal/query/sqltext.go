@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
@@ -210,16 +211,31 @@ func (p *timePlan) source(dayTable, hourTable string, columns []string, where st
 			days[i] = d.day
 		}
 		set, join := p.setOfDay()
-		parts = append(parts, fmt.Sprintf("SELECT %s AS s, %s AS u%s FROM %s%s WHERE %s", set, dayNumber, list, dayTable, join, andAll(whenDays(days), where)))
+		parts = append(parts, fmt.Sprintf("SELECT %s AS s, %s AS u%s FROM %s%s WHERE %s", set, dayNumber, list, dayTable, join, andAll(whenDays(days), p.without, where)))
 	}
 	if len(p.hours) > 0 {
 		set, join, unit := p.setOfHour()
-		parts = append(parts, fmt.Sprintf("SELECT %s AS s, %s AS u%s FROM %s%s WHERE %s", set, unit, list, hourTable, join, andAll(whenHours(p.hours), where)))
+		parts = append(parts, fmt.Sprintf("SELECT %s AS s, %s AS u%s FROM %s%s WHERE %s", set, unit, list, hourTable, join, andAll(whenHours(p.hours), p.without, where)))
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("SELECT 0 AS s, 0 AS u%s FROM %s WHERE FALSE", list, dayTable)
 	}
 	return strings.Join(parts, "\nUNION ALL\n")
+}
+
+// notOf is the condition that a row is not of days of clusters.
+func notOf(without []ClusterDays) string {
+	var parts []string
+	for _, w := range without {
+		days := slices.Clone(w.Days)
+		slices.Sort(days)
+		of := "(" + whenDays(days) + ")"
+		if w.Clusters != nil {
+			of = "cluster IN (" + literals(w.Clusters) + ") AND " + of
+		}
+		parts = append(parts, "NOT ("+of+")")
+	}
+	return andAll(parts...)
 }
 
 // setOfDay returns the expression for the set of a rollup row, and a join it

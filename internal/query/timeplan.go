@@ -73,6 +73,8 @@ type timePlan struct {
 	// calendar.
 	step  int64
 	start cost.Hour
+	// without is the condition that rows are not of the days left out.
+	without string
 }
 
 // dayPart is a whole day that belongs to one set.

@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect } from "react";
+import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
 import { Route, Router, Switch } from "wouter";
 import { ApiError } from "../api/client";
 import { Explaining } from "../components/explain/Explaining";
@@ -9,21 +9,37 @@ import { ShortcutsProvider } from "../lib/shortcuts";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Shell } from "./Shell";
 
-const load = {
-  explore: () => import("../features/explore/Explore"),
-  fleet: () => import("../features/fleet/Fleet"),
-  cluster: () => import("../features/fleet/Cluster"),
-  settings: () => import("../features/settings/Settings"),
+const pages = {
+  explore: page(() => import("../features/explore/Explore").then((m) => m.Explore)),
+  fleet: page(() => import("../features/fleet/Fleet").then((m) => m.Fleet)),
+  cluster: page(() => import("../features/fleet/Cluster").then((m) => m.Cluster)),
+  settings: page(() => import("../features/settings/Settings").then((m) => m.Settings)),
 };
-const Explore = lazy(() => load.explore().then((m) => ({ default: m.Explore })));
-const Fleet = lazy(() => load.fleet().then((m) => ({ default: m.Fleet })));
-const Cluster = lazy(() => load.cluster().then((m) => ({ default: m.Cluster })));
-const Settings = lazy(() => load.settings().then((m) => ({ default: m.Settings })));
+
+interface Page<Props> {
+  load: () => Promise<void>;
+  Show: ComponentType<Props>;
+}
+
+/**
+ * A page that is loaded when it is shown, or before. One that is there already is shown at once: React's own lazy
+ * components wait even then, and a waiting page keeps its placeholder for at least 300 ms.
+ */
+function page<Props extends object>(get: () => Promise<ComponentType<Props>>): Page<Props> {
+  let Loaded: ComponentType<Props> | undefined;
+  const load = () => get().then((c) => void (Loaded = c));
+  const Waiting = lazy(() => get().then((c) => ({ default: c })));
+  const Show = (props: Props) => {
+    const [Component] = useState(() => Loaded ?? Waiting); // one and the same while the page is shown
+    return <Component {...props} />;
+  };
+  return { load, Show };
+}
 
 /** Loads the other pages once the first one had its time, so that a click need not. */
 function useOtherPages() {
   useEffect(() => {
-    const later = setTimeout(() => void Promise.allSettled(Object.values(load).map((l) => l())), 2000);
+    const later = setTimeout(() => void Promise.allSettled(Object.values(pages).map((p) => p.load())), 2000);
     return () => clearTimeout(later);
   }, []);
 }
@@ -59,10 +75,10 @@ export function App() {
               >
                 <Switch>
                   <Route path="/" component={Home} />
-                  <Route path="/explore" component={Explore} />
-                  <Route path="/fleet" component={Fleet} />
-                  <Route path="/fleet/:id">{({ id }) => <Cluster id={decodeURIComponent(id)} />}</Route>
-                  <Route path="/settings" component={Settings} />
+                  <Route path="/explore" component={pages.explore.Show} />
+                  <Route path="/fleet" component={pages.fleet.Show} />
+                  <Route path="/fleet/:id">{({ id }) => <pages.cluster.Show id={decodeURIComponent(id)} />}</Route>
+                  <Route path="/settings" component={pages.settings.Show} />
                   <Route>
                     <Notice title="There is no such page." tone="warn">
                       <p>The address may be of another version. Home, Explore, Fleet and Settings are in the bar above.</p>
