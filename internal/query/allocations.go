@@ -18,9 +18,23 @@ func (e *Engine) Allocations(ctx context.Context, q AllocationQuery) (*Allocatio
 	if err := q.check(); err != nil {
 		return nil, err
 	}
+	question := fmt.Sprintf("%#v", q)
+	answer := func(ctx context.Context) (*allocResult, error) { return e.allocations(ctx, q, question) }
+	out, err := answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.recent.note("allocation "+question, e.cfg.Now(), func(ctx context.Context) error { _, err := answer(ctx); return err })
+	a := out.answer
+	a.Completeness = e.completeness(out.present, q.Window)
+	return &a, nil
+}
+
+// allocations answers a question, named by its text, from what is kept or from the store.
+func (e *Engine) allocations(ctx context.Context, q AllocationQuery, question string) (*allocResult, error) {
 	var out *allocResult
 	err := e.atOneVersion(ctx, func(version string) error {
-		key := e.questionKey("allocation", version, fmt.Sprintf("%#v", q))
+		key := e.questionKey("allocation", version, question)
 		if hit, ok := e.cache.get(key); ok {
 			out = hit.(*allocResult)
 			return nil
@@ -34,12 +48,7 @@ func (e *Engine) Allocations(ctx context.Context, q AllocationQuery) (*Allocatio
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	answer := out.answer
-	answer.Completeness = e.completeness(out.present, q.Window)
-	return &answer, nil
+	return out, err
 }
 
 // allocResult is a computed answer without what depends on the clock.

@@ -17,9 +17,23 @@ func (e *Engine) Assets(ctx context.Context, q AssetQuery) (*AssetAnswer, error)
 	if err := q.check(); err != nil {
 		return nil, err
 	}
+	question := fmt.Sprintf("%#v", q)
+	answer := func(ctx context.Context) (*assetResult, error) { return e.assets(ctx, q, question) }
+	out, err := answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.recent.note("asset "+question, e.cfg.Now(), func(ctx context.Context) error { _, err := answer(ctx); return err })
+	a := out.answer
+	a.Completeness = e.completeness(out.present, q.Window)
+	return &a, nil
+}
+
+// assets answers a question, named by its text, from what is kept or from the store.
+func (e *Engine) assets(ctx context.Context, q AssetQuery, question string) (*assetResult, error) {
 	var out *assetResult
 	err := e.atOneVersion(ctx, func(version string) error {
-		key := e.questionKey("asset", version, fmt.Sprintf("%#v", q))
+		key := e.questionKey("asset", version, question)
 		if hit, ok := e.cache.get(key); ok {
 			out = hit.(*assetResult)
 			return nil
@@ -33,12 +47,7 @@ func (e *Engine) Assets(ctx context.Context, q AssetQuery) (*AssetAnswer, error)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	answer := out.answer
-	answer.Completeness = e.completeness(out.present, q.Window)
-	return &answer, nil
+	return out, err
 }
 
 func (q *AssetQuery) check() error {

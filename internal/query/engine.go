@@ -56,6 +56,7 @@ type Engine struct {
 	aliases  atomic.Pointer[aliasSet]
 	cache    *answerCache
 	meta     metaCache
+	recent   recentQuestions
 }
 
 var _ Questions = (*Engine)(nil)

@@ -261,7 +261,8 @@ func (s *countingStore) DataVersion(ctx context.Context) (string, error) {
 
 func checkAnswersAreKeptPerVersion(t *testing.T, f *fleet) {
 	s := &countingStore{Store: f.store}
-	e, err := query.New(s, nil, query.Config{Now: func() time.Time { return f.now }})
+	now := f.now
+	e, err := query.New(s, nil, query.Config{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +275,23 @@ func checkAnswersAreKeptPerVersion(t *testing.T, f *fleet) {
 	s.version = func() string { return "v2" }
 	if a := ask(t, t, e, q); s.statements.Load() == asked || a.DataVersion != "v2" {
 		t.Error("an old answer was given for a new version")
+	}
+	s.version = func() string { return "v3" }
+	if err := e.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked = s.statements.Load()
+	if a := ask(t, t, e, q); s.statements.Load() != asked || a.DataVersion != "v3" {
+		t.Errorf("after a refresh: %d statements, answered at %s", s.statements.Load()-asked, a.DataVersion)
+	}
+	now = now.Add(3 * time.Minute)
+	s.version = func() string { return "v4" }
+	if err := e.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked = s.statements.Load()
+	if ask(t, t, e, q); s.statements.Load() == asked {
+		t.Error("a question nobody asked for minutes was refreshed")
 	}
 	n := 0
 	s.version = func() string { n++; return fmt.Sprint("moving ", n) }
@@ -288,7 +306,7 @@ func checkAnswersAreKeptPerVersion(t *testing.T, f *fleet) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.version = func() string { return "v3" }
+	s.version = func() string { return "v5" }
 	if _, err := e.Allocations(ctx, q); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}

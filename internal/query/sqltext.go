@@ -2,8 +2,8 @@ package query
 
 import (
 	"fmt"
-	"strconv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fleetcost/fleetcost/internal/cost"

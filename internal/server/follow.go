@@ -59,6 +59,9 @@ func (s *Server) look(ctx context.Context) {
 	if first := s.ready.CompareAndSwap(false, true); first || report.Loaded > 0 || report.Quarantined > 0 || report.Forgotten > 0 {
 		s.logger.Info("bucket read", "ready", true, "objects", report.Loaded, "rows", report.Rows, "bytes", report.Bytes,
 			"quarantined", report.Quarantined, "forgotten", report.Forgotten, "failed", report.Failed, "took", report.Duration)
+		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("answers could not be readied for the new data; they are computed when asked for", "error", err)
+		}
 	}
 }
 

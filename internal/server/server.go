@@ -34,6 +34,7 @@ type Server struct {
 	ingest   *ingest.Ingester
 	retired  *retirements
 	saved    *savedSettings
+	refresh  func(ctx context.Context) error // answers anew what was asked lately
 	handler  http.Handler
 	listener net.Listener
 	closers  []func() error
@@ -145,6 +146,7 @@ func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the query engine: %w", err)
 	}
+	s.refresh = engine.Refresh
 	s.saved = newSavedSettings(s.bucket, s.cfg.LabelAliases, engine.SetLabelAliases)
 	page, err := ui.Handler(s.saved.forPages)
 	if err != nil {
