@@ -216,34 +216,40 @@ type setTotal struct {
 }
 
 // allocations asks for rows along time or, where those are too many to hold,
-// for the whole window and the total along time. Where steps are shorter than a
-// day, the rows are those of the whole window, and along has the costs of the
-// steps: shares by the hour are not those by the day, and a row costs the same
-// everywhere; and the many sums by the hour need not be more than costs.
+// for the whole window and the total along time.
+//
+// Where steps are shorter than a day, the rows are those of the whole window, and
+// along has the costs of the steps: shares by the hour are not those by the day,
+// and a row costs the same everywhere. Many small rows come the same way, because
+// reading no more than the costs of each step is faster.
 func (x *explorer) allocations(ctx context.Context, q query.AllocationQuery) (ans, along *query.AllocationAnswer, totals []setTotal, err error) {
-	byHour := q.ByHour()
-	if byHour {
-		q.Detail = query.DetailCosts
+	apart := q.ByHour() || q.Stepped() && len(q.Aggregate) > 1 && !q.Fine() && !q.Shares()
+	steps := q
+	if apart {
+		steps.Detail = query.DetailCosts
 	}
-	ans, err = x.qs.Allocations(ctx, q)
-	if query.IsTooManyRows(err) && q.Accumulate != query.AccumulateAll {
-		ans, totals, err = x.coarse(ctx, q)
-		return ans, nil, totals, err
+	for range 3 { // both of one version of the data
+		ans, err = x.qs.Allocations(ctx, steps)
+		if query.IsTooManyRows(err) && q.Accumulate != query.AccumulateAll {
+			ans, totals, err = x.coarse(ctx, q)
+			return ans, nil, totals, err
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		totals = totalsOf(ans)
+		if !apart {
+			return ans, nil, totals, nil
+		}
+		along = ans
+		if ans, err = x.qs.Allocations(ctx, whole(q)); err != nil {
+			return nil, nil, nil, err
+		}
+		if along.DataVersion == ans.DataVersion {
+			return ans, along, totals, nil
+		}
 	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	totals = totalsOf(ans)
-	if !byHour {
-		return ans, nil, totals, nil
-	}
-	along = ans
-	if ans, err = x.qs.Allocations(ctx, whole(q)); err != nil {
-		return nil, nil, nil, err
-	}
-	if along.DataVersion != ans.DataVersion {
-		x.warnings = append(x.warnings, mixedVersions)
-	}
+	x.warnings = append(x.warnings, mixedVersions)
 	return ans, along, totals, nil
 }
 

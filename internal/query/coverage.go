@@ -92,18 +92,20 @@ func (e *Engine) countHours(ctx context.Context, sets []cost.Window, p *presence
 	if whole.Empty() {
 		return nil
 	}
+	at := make([][]int, (whole.End-1)/step-whole.Start/step+1) // the sets that hold each step
+	for i, w := range sets {
+		for b := max(w.Start, whole.Start) / step; b <= (min(w.End, whole.End)-1)/step && !w.Empty(); b++ {
+			at[b-whole.Start/step] = append(at[b-whole.Start/step], i)
+		}
+	}
 	q := fmt.Sprintf("SELECT cluster, hour // %d AS b, %s FROM coverage JOIN cluster USING (cluster) WHERE %s GROUP BY cluster, b",
 		step, coveredColumns, e.expected(p.clusters, whole))
 	return e.each(ctx, q, func(v []any) error {
 		cluster, c := textOf(v[0]), covered{integer(v[2]), integer(v[3]), integer(v[4])}
 		// Only the first and the last step may be cut, and there the statement
 		// has counted what is within the windows.
-		from := cost.Hour(integer(v[1])) * step
-		from = max(from, whole.Start)
-		for i, w := range sets {
-			if w.Contains(from) {
-				add(i, cluster, c)
-			}
+		for _, set := range at[cost.Hour(integer(v[1]))-whole.Start/step] {
+			add(set, cluster, c)
 		}
 		return nil
 	})

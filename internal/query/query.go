@@ -75,6 +75,19 @@ const (
 	ShareWithinFleet   ShareScope = "fleet"   // all clusters' with all workloads
 )
 
+// Stepped tells whether the window is cut into sets.
+func (q *AllocationQuery) Stepped() bool {
+	return q.Accumulate != AccumulateAll && (q.Accumulate != AccumulateNone || q.StepHours > 0)
+}
+
+// Fine tells whether rows are as fine as a controller or a node.
+func (q *AllocationQuery) Fine() bool { return fineGroups(q.Aggregate) }
+
+// Shares tells whether cost is shared: idle cost aside, which ingest shares.
+func (q *AllocationQuery) Shares() bool {
+	return q.Overhead == OverheadShare || len(q.ShareNamespaces)+len(q.ShareLabels) > 0 || q.ShareCostMonthly != 0
+}
+
 // ByHour tells whether the question's steps are shorter than a day, or cut days:
 // it is then answered from the hours, and shared cost is shared per step, which
 // gives a row other shares than per UTC day.

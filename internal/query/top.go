@@ -29,7 +29,7 @@ type top struct {
 func (r *allocRun) topOf(l *layout, table string) (*top, error) {
 	last := r.q.Offset + r.q.Limit
 	order, ok := topOrder(r.q.SortBy, l)
-	if !ok || r.q.Limit == 0 || last > mostTop || r.wide || r.q.All || l.apart || r.sharesCost() || !fineGroups(r.dims) {
+	if !ok || r.q.Limit == 0 || last > mostTop || r.wide || r.q.All || l.apart || r.q.Shares() || !fineGroups(r.dims) {
 		return nil, nil
 	}
 	s := r.statement()
@@ -67,11 +67,6 @@ func (r *allocRun) topOf(l *layout, table string) (*top, error) {
 		join: topSQL(s.sqlFrom(r, table), list, nameSQL(parts, columns), rank, last),
 		on:   strings.Join(conditions, " AND "),
 	}, nil
-}
-
-// sharesCost tells whether rows take shared cost.
-func (r *allocRun) sharesCost() bool {
-	return len(r.q.ShareNamespaces)+len(r.q.ShareLabels) > 0 || r.q.Overhead == OverheadShare || r.q.ShareCostMonthly != 0
 }
 
 // topOrder returns the columns whose sum rows are ordered by, none for their
