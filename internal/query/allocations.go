@@ -182,7 +182,7 @@ func (e *Engine) plan(ctx context.Context, meta *storeMeta, w cost.Window, stepH
 			}
 			return nil, &Error{
 				Code: CodeUnavailable, Param: "window", Reason: "the hours of a part of this window are not at hand", Err: err,
-				Hint: "ask for whole UTC days, or a later window",
+				Hint: "ask for whole UTC days, or a later window", noHours: true,
 			}
 		}
 	}

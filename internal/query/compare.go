@@ -12,12 +12,17 @@ import (
 )
 
 // Comparison says what changed from one period to another, like for like: only
-// days of a cluster that are whole in both periods count, so that neither a day
-// that is not over, nor a gap, nor a cluster that joined looks like a change.
+// days of a cluster that are whole in both periods count, so that neither a gap
+// nor a cluster that joined looks like a change. A day that the window cuts, or
+// that is not over, counts with its hours against the same hours of the earlier
+// day, where all of them are whole.
 type Comparison struct {
-	DataVersion       string
-	Current, Previous cost.Window // the whole UTC days looked at
-	// Pairs are the cluster-days of Current; Used those that were compared.
+	DataVersion string
+	// Current and Previous reach from the first hour compared to the last, or
+	// over what was looked at where nothing can be compared.
+	Current, Previous cost.Window
+	// Pairs are the cluster-days of the window so far, a day with a part of its
+	// hours among them; Used those that were compared.
 	Pairs, Used int
 	// LeftOut are the clusters with days that were not compared.
 	LeftOut []LeftOut
@@ -28,9 +33,10 @@ type Comparison struct {
 // LeftOut says why days of a cluster were not compared.
 type LeftOut struct {
 	Cluster string
-	Days    int
+	Days    int // a day with a part of its hours counts as one
 	// Reason is "new" where the cluster was not there before, "gone" where it is
-	// no longer expected, "incomplete" where hours are missing.
+	// no longer expected, "incomplete" where hours are missing or late, "hours"
+	// where a part of a day can no longer be told from the rest of it.
 	Reason string
 }
 
@@ -48,40 +54,33 @@ type ChangedRow struct {
 // Change is After − Before.
 func (r *ChangedRow) Change() *cost.Sum { return minus(&r.After, &r.Before) }
 
-// Compare asks q for its whole UTC days and for those shift days earlier.
+// Compare asks q for the settled hours of its window and for those shift days
+// earlier.
 func Compare(ctx context.Context, qs Questions, q AllocationQuery, shift int) (*Comparison, error) {
-	q.StepHours, q.Offset, q.Limit, q.SortBy, q.IncludeAttachments = 0, 0, 0, "", false
-	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, f Filter, acc Accumulate) (string, []measuredSet, error) {
+	q.StepHours, q.Offset, q.Limit, q.SortBy, q.IncludeAttachments, q.Accumulate = 0, 0, 0, "", false, AccumulateAll
+	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, without []ClusterDays) (string, []measured, error) {
 		q := q
-		q.Window, q.Filter, q.Accumulate = w, f, acc
+		q.Window, q.Without = w, without
 		ans, err := qs.Allocations(ctx, q)
 		if err != nil {
 			return "", nil, err
 		}
-		sets := make([]measuredSet, len(ans.Sets))
-		for s := range ans.Sets {
-			sets[s] = measure(ans.Sets[s].Window, ans.Sets[s].Rows, measuredAllocation)
-		}
-		return ans.DataVersion, sets, nil
+		return ans.DataVersion, measure(ans.Sets[0].Rows, measuredAllocation), nil
 	})
 }
 
 // CompareAssets is Compare for assets. Price is told of CPU, memory and GPU by
 // what nodes have, and of disks by their size; the rest is volume.
 func CompareAssets(ctx context.Context, qs Questions, q AssetQuery, shift int) (*Comparison, error) {
-	q.StepHours, q.Offset, q.Limit, q.SortBy = 0, 0, 0, ""
-	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, f Filter, acc Accumulate) (string, []measuredSet, error) {
+	q.StepHours, q.Offset, q.Limit, q.SortBy, q.Accumulate = 0, 0, 0, "", AccumulateAll
+	return compareRows(ctx, qs, q.Window, q.Filter, shift, func(w cost.Window, without []ClusterDays) (string, []measured, error) {
 		q := q
-		q.Window, q.Filter, q.Accumulate = w, f, acc
+		q.Window, q.Without = w, without
 		ans, err := qs.Assets(ctx, q)
 		if err != nil {
 			return "", nil, err
 		}
-		sets := make([]measuredSet, len(ans.Sets))
-		for s := range ans.Sets {
-			sets[s] = measure(ans.Sets[s].Window, ans.Sets[s].Rows, measuredAsset)
-		}
-		return ans.DataVersion, sets, nil
+		return ans.DataVersion, measure(ans.Sets[0].Rows, measuredAsset), nil
 	})
 }
 
@@ -98,25 +97,12 @@ type measuredPart struct {
 	quantity float64
 }
 
-type measuredSet struct {
-	window cost.Window
-	rows   []measured
-}
-
-func measure[R any](w cost.Window, rows []R, of func(*R) measured) measuredSet {
-	set := measuredSet{window: w, rows: make([]measured, len(rows))}
+func measure[R any](rows []R, of func(*R) measured) []measured {
+	out := make([]measured, len(rows))
 	for i := range rows {
-		set.rows[i] = of(&rows[i])
+		out[i] = of(&rows[i])
 	}
-	return set
-}
-
-func (m *measured) add(o *measured) {
-	m.total.AddSum(&o.total)
-	for i := range m.parts {
-		m.parts[i].cost.AddSum(&o.parts[i].cost)
-		m.parts[i].quantity += o.parts[i].quantity
-	}
+	return out
 }
 
 func measuredAllocation(r *AllocationRow) measured {
@@ -135,106 +121,244 @@ func measuredAsset(r *AssetRow) measured {
 	return m
 }
 
-// askRows answers a question about a window and a filter, in sets.
-type askRows func(w cost.Window, f Filter, acc Accumulate) (version string, sets []measuredSet, err error)
+// askRows answers a question about a window, without days of clusters.
+type askRows func(w cost.Window, without []ClusterDays) (version string, rows []measured, err error)
 
 func compareRows(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int, ask askRows) (*Comparison, error) {
 	if shift <= 0 {
 		return nil, invalid("compare", "is no number of days back", "compare with at least one day earlier")
 	}
 	c := &Comparison{}
-	classes, err := c.pair(ctx, qs, w, f, shift)
+	pairs, err := c.pair(ctx, qs, w, f, shift)
 	if err != nil {
 		return nil, err
 	}
-	before, after := map[string]*measured{}, map[string]*measured{}
-	for _, class := range classes {
-		for _, part := range []struct {
-			back int
-			into map[string]*measured
-		}{{0, after}, {shift, before}} {
-			if err := c.collect(ask, f, class, part.back, part.into); err != nil {
-				return nil, err
-			}
-		}
+	before, after, err := c.ask(ask, pairs, shift)
+	if isWithoutHours(err) && pairs.dropParts() {
+		before, after, err = c.ask(ask, pairs, shift)
 	}
+	if err != nil {
+		return nil, err
+	}
+	c.count(pairs)
 	c.rows(before, after)
 	return c, nil
 }
 
-// comparedDays are the days that some clusters are compared on.
-type comparedDays struct {
-	clusters []string
-	days     []cost.Day
-	all      bool // every cluster there is
+// ask asks for both periods, from the first to the last day that a cluster is
+// compared on, without the days that clusters are not compared on.
+func (c *Comparison) ask(ask askRows, pairs *pairedDays, shift int) (before, after map[string]*measured, err error) {
+	now, without, ok := pairs.used()
+	if !ok {
+		return nil, nil, nil
+	}
+	c.Current, c.Previous = now, earlier(now, shift)
+	get := func(back int) (map[string]*measured, error) {
+		moved := make([]ClusterDays, len(without))
+		for i, w := range without {
+			moved[i] = ClusterDays{w.Clusters, make([]cost.Day, len(w.Days))}
+			for j, d := range w.Days {
+				moved[i].Days[j] = d - cost.Day(back)
+			}
+		}
+		version, rows, err := ask(earlier(now, back), moved)
+		if err != nil {
+			return nil, err
+		}
+		if version != c.DataVersion {
+			return nil, movedError()
+		}
+		of := make(map[string]*measured, len(rows))
+		for i := range rows {
+			of[rows[i].name] = &rows[i]
+		}
+		return of, nil
+	}
+	if after, err = get(0); err != nil {
+		return nil, nil, err
+	}
+	before, err = get(shift)
+	return before, after, err
 }
 
-// pair finds the whole days of the window, and which cluster is whole on which
-// of them and shift days earlier. Clusters with the same days are one class, so
-// that a healthy fleet is one question.
-func (c *Comparison) pair(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int) ([]comparedDays, error) {
-	first, end := (w.Start + 23).Day(), w.End.Day()
-	if probe, err := qs.Coverage(ctx, nil, f); err != nil {
-		return nil, err
-	} else if end = min(end, probe.Settled.Day()); end <= first {
-		c.DataVersion = probe.DataVersion
-		return nil, nil
-	}
-	var sets []cost.Window
-	for _, from := range []cost.Day{first, first - cost.Day(shift)} {
-		for d := range end - first {
-			sets = append(sets, dayWindow(from+d))
+// pairedDays are the days of a window, of which the first and the last may be
+// parts, and what becomes of each with each cluster.
+type pairedDays struct {
+	days     []cost.Window
+	clusters []string
+	why      [][]string // by cluster and day: "" is compared, else the reason; absent where there is nothing to pair
+}
+
+const absent = "absent"
+
+// dropParts leaves out the parts of days: their hours are kept by the day only.
+// It is false where there are none.
+func (p *pairedDays) dropParts() bool {
+	any := false
+	for i, d := range p.days {
+		if d.Hours() == 24 {
+			continue
 		}
-	}
-	n := len(sets) / 2
-	c.Current = cost.Window{Start: sets[0].Start, End: sets[n-1].End}
-	c.Previous = cost.Window{Start: sets[n].Start, End: sets[2*n-1].End}
-	cov, err := qs.Coverage(ctx, sets, f)
-	if err != nil {
-		return nil, err
-	}
-	c.DataVersion = cov.DataVersion
-	byDays := map[string]*comparedDays{}
-	var order []string
-	for k := range cov.Sets[0].Clusters {
-		var days []cost.Day
-		reasons := map[string]int{}
-		for i := range n {
-			now, then := cov.Sets[i].Clusters[k], cov.Sets[n+i].Clusters[k]
-			switch {
-			case isWhole(now) && isWhole(then):
-				days = append(days, first+cost.Day(i))
-			case now.HoursExpected == 0 && then.HoursExpected == 0:
-				continue // not there at all: nothing to pair
-			default:
-				reasons[whyNot(now, then)]++
+		for k := range p.why {
+			if p.why[k][i] == "" {
+				p.why[k][i], any = "hours", true
 			}
-			c.Pairs++
 		}
-		name := cov.Sets[0].Clusters[k].Cluster
-		c.Used += len(days)
-		for _, reason := range []string{"new", "gone", "incomplete"} {
-			if reasons[reason] > 0 {
-				c.LeftOut = append(c.LeftOut, LeftOut{name, reasons[reason], reason})
+	}
+	return any
+}
+
+// used is the window from the first day to the last that is compared, and the
+// days within it that are not. ok is false where nothing is.
+func (p *pairedDays) used() (w cost.Window, without []ClusterDays, ok bool) {
+	first, last := len(p.days), -1
+	for i := range p.days {
+		for k := range p.why {
+			if p.why[k][i] == "" {
+				first, last = min(first, i), i
+			}
+		}
+	}
+	if last < 0 {
+		return w, nil, false
+	}
+	at := map[string]int{} // clusters without the same days are one
+	for k, name := range p.clusters {
+		var days []cost.Day
+		for i := first; i <= last; i++ {
+			if p.why[k][i] != "" {
+				days = append(days, p.days[i].Start.Day())
 			}
 		}
 		if len(days) == 0 {
 			continue
 		}
 		key := fmt.Sprint(days)
-		if byDays[key] == nil {
-			byDays[key] = &comparedDays{days: days}
-			order = append(order, key)
+		if _, known := at[key]; !known {
+			at[key] = len(without)
+			without = append(without, ClusterDays{Days: days})
 		}
-		byDays[key].clusters = append(byDays[key].clusters, name)
+		of := &without[at[key]]
+		of.Clusters = append(of.Clusters, name)
 	}
-	var out []comparedDays
-	for _, key := range order {
-		class := *byDays[key]
-		class.all = len(class.clusters) == len(cov.Sets[0].Clusters)
-		out = append(out, class)
+	return cost.Window{Start: p.days[first].Start, End: p.days[last].End}, without, true
+}
+
+// count tells how many cluster-days were compared and why others were not.
+func (c *Comparison) count(p *pairedDays) {
+	for k, name := range p.clusters {
+		reasons := map[string]int{}
+		for _, why := range p.why[k] {
+			if why != absent {
+				c.Pairs++
+				reasons[why]++
+			}
+		}
+		c.Used += reasons[""]
+		for _, reason := range []string{"new", "gone", "incomplete", "hours"} {
+			if reasons[reason] > 0 {
+				c.LeftOut = append(c.LeftOut, LeftOut{name, reasons[reason], reason})
+			}
+		}
 	}
-	return out, nil
+}
+
+// earlier is a window shift days before.
+func earlier(w cost.Window, shift int) cost.Window {
+	back := cost.Hour(24 * shift)
+	return cost.Window{Start: w.Start - back, End: w.End - back}
+}
+
+// daysOf cuts a window into its UTC days; the first and the last may be parts.
+func daysOf(w cost.Window) []cost.Window {
+	var out []cost.Window
+	for _, d := range w.Days() {
+		out = append(out, w.Intersect(cost.Window{Start: d.FirstHour(), End: (d + 1).FirstHour()}))
+	}
+	return out
+}
+
+// pair finds the days of the window, and which cluster is whole on which of
+// them and shift days earlier.
+func (c *Comparison) pair(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int) (*pairedDays, error) {
+	probe, err := qs.Coverage(ctx, nil, f)
+	if err != nil {
+		return nil, err
+	}
+	c.DataVersion = probe.DataVersion
+	settled := probe.Settled <= w.End
+	w.End = min(w.End, probe.Settled)
+	if w.Empty() {
+		return &pairedDays{}, nil
+	}
+	now, err := c.coverage(ctx, qs, w, f)
+	if err != nil {
+		return nil, err
+	}
+	if newest := newestHour(w, now); settled && newest < w.End {
+		w.End = newest
+		days := daysOf(w)
+		part, err := c.coverage(ctx, qs, days[len(days)-1], f)
+		if err != nil {
+			return nil, err
+		}
+		now = append(now[:len(days)-1], part...)
+	}
+	then, err := c.coverage(ctx, qs, earlier(w, shift), f)
+	if err != nil {
+		return nil, err
+	}
+	c.Current, c.Previous = w, earlier(w, shift)
+	return newPairedDays(daysOf(w), now, then), nil
+}
+
+// coverage is what is there of each day of a window.
+func (c *Comparison) coverage(ctx context.Context, qs Questions, w cost.Window, f Filter) ([]Completeness, error) {
+	cov, err := qs.Coverage(ctx, daysOf(w), f)
+	if err != nil {
+		return nil, err
+	}
+	if cov.DataVersion != c.DataVersion {
+		return nil, movedError()
+	}
+	return cov.Sets, nil
+}
+
+// newestHour is where the last day of a window ends for the cluster that has
+// most of it: hours that no cluster has yet are late for the whole fleet, which
+// is no reason to leave the day out. It is the window's end where no cluster has
+// anything of the day.
+func newestHour(w cost.Window, sets []Completeness) cost.Hour {
+	days := daysOf(w)
+	last := days[len(days)-1]
+	var most int64
+	for _, cluster := range sets[len(days)-1].Clusters {
+		most = max(most, cluster.HoursPresent)
+	}
+	if most == 0 {
+		return w.End
+	}
+	return last.Start + cost.Hour(most)
+}
+
+// newPairedDays pairs the days of each cluster.
+func newPairedDays(days []cost.Window, now, then []Completeness) *pairedDays {
+	p := &pairedDays{days: days}
+	for k := range now[0].Clusters {
+		why := make([]string, len(days))
+		for i, day := range days {
+			now, then := now[i].Clusters[k], then[i].Clusters[k]
+			switch {
+			case isWhole(now, day) && isWhole(then, day):
+			case now.HoursExpected == 0 && then.HoursExpected == 0:
+				why[i] = absent
+			default:
+				why[i] = whyNot(now, then)
+			}
+		}
+		p.clusters, p.why = append(p.clusters, now[0].Clusters[k].Cluster), append(p.why, why)
+	}
+	return p
 }
 
 // whyNot is why a day of a cluster is not compared with an earlier one; see
@@ -249,49 +373,10 @@ func whyNot(now, then ClusterCompleteness) string {
 	return "incomplete"
 }
 
-// isWhole tells whether a day of a cluster has all its hours, each measured
-// from end to end.
-func isWhole(c ClusterCompleteness) bool { return c.HoursPresent == 24 && c.HoursPartial == 0 }
-
-func dayWindow(d cost.Day) cost.Window {
-	return cost.Window{Start: d.FirstHour(), End: (d + 1).FirstHour()}
-}
-
-// collect adds what a class costs on its days, back days earlier, to into.
-func (c *Comparison) collect(ask askRows, f Filter, class comparedDays, back int, into map[string]*measured) error {
-	if !class.all {
-		match := Match{Property: "cluster", Op: OpEquals, Values: class.clusters}
-		if f.Root == nil {
-			f.Root = match
-		} else {
-			f.Root = And{Of: []Node{f.Root, match}}
-		}
-	}
-	first, last := class.days[0], class.days[len(class.days)-1]
-	whole, acc := int(last-first)+1 == len(class.days), AccumulateAll
-	if !whole {
-		acc = AccumulateDay
-	}
-	version, sets, err := ask(cost.Window{Start: (first - cost.Day(back)).FirstHour(), End: (last + 1 - cost.Day(back)).FirstHour()}, f, acc)
-	if err != nil {
-		return err
-	}
-	if version != c.DataVersion {
-		return movedError()
-	}
-	for s := range sets {
-		if !whole && !slices.Contains(class.days, sets[s].window.Start.Day()+cost.Day(back)) {
-			continue
-		}
-		for i := range sets[s].rows {
-			row := &sets[s].rows[i]
-			if into[row.name] == nil {
-				into[row.name] = &measured{name: row.name}
-			}
-			into[row.name].add(row)
-		}
-	}
-	return nil
+// isWhole tells whether a day of a cluster, or the part of one that is asked
+// about, has all its hours, each measured from end to end.
+func isWhole(c ClusterCompleteness, day cost.Window) bool {
+	return c.HoursPresent == day.Hours() && c.HoursPartial == 0
 }
 
 func (c *Comparison) rows(before, after map[string]*measured) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
@@ -125,9 +127,67 @@ func TestCompareIsLikeForLike(t *testing.T) {
 			t.Errorf("by %s: rows make %s, total %s", by, &sum, c.Total.Change())
 		}
 	}
-	if c, err := query.Compare(t.Context(), e, query.AllocationQuery{Window: cost.Window{Start: w.End - 10, End: w.End}, All: true}, 1); err != nil || c.Used != 0 {
-		t.Errorf("half a day: %d days compared, %v", c.Used, err)
-	}
+}
+
+// Parts of days count too: a day that the window cuts or that is not over is
+// compared with the same hours of the earlier day, of each cluster that has all
+// of them in both.
+func TestCompareTakesPartsOfDays(t *testing.T) {
+	f := newFleet(t, 11)
+	rapid.Check(t, func(rt *rapid.T) {
+		now := f.now.Add(-time.Duration(rapid.IntRange(0, 40).Draw(rt, "hoursAgo")) * time.Hour)
+		retired := f.window().Start + cost.Hour(rapid.Int64Range(50, 100).Draw(rt, "retired"))
+		e := f.engine(t, func(cfg *query.Config) {
+			cfg.Now = func() time.Time { return now }
+			cfg.Retired = func(c string) (time.Time, bool) { return retired.Start(), c == "c1" }
+		})
+		shift := rapid.IntRange(1, 2).Draw(rt, "shift")
+		w := drawWindow(rt, f)
+		q := query.AllocationQuery{Window: w, Aggregate: dims(t, "namespace"), Idle: query.IdleSeparate, Overhead: query.OverheadSeparate}
+		c, err := query.Compare(t.Context(), e, q, shift)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		settled := cost.HourOf(now.Add(-15 * time.Minute))
+		var before, after cost.Sum
+		pairs, used := 0, 0
+		reached := cost.Window{Start: w.End, End: w.Start}
+		for _, d := range w.Days() {
+			part := w.Intersect(cost.Window{Start: d.FirstHour(), End: min((d + 1).FirstHour(), settled)})
+			if part.Empty() {
+				continue
+			}
+			earlier := cost.Window{Start: part.Start - cost.Hour(24*shift), End: part.End - cost.Hour(24*shift)}
+			cov, err := e.Coverage(t.Context(), []cost.Window{part, earlier}, query.Filter{})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for k, is := range cov.Sets[0].Clusters {
+				was := cov.Sets[1].Clusters[k]
+				if is.HoursExpected+was.HoursExpected > 0 {
+					pairs++
+				}
+				if is.HoursPresent != part.Hours() || was.HoursPresent != part.Hours() || is.HoursPartial+was.HoursPartial > 0 {
+					continue
+				}
+				used++
+				only := query.Filter{Root: query.Match{Property: "cluster", Op: query.OpEquals, Values: []string{is.Cluster}}}
+				after.AddSum(whole(t, e, part, only))
+				before.AddSum(whole(t, e, earlier, only))
+				reached = cost.Window{Start: min(reached.Start, part.Start), End: max(reached.End, part.End)}
+			}
+		}
+		if c.Pairs != pairs || c.Used != used {
+			rt.Fatalf("%v, settled %v: %d of %d cluster-days, want %d of %d; left out %v", w, settled, c.Used, c.Pairs, used, pairs, c.LeftOut)
+		}
+		if !c.Total.After.Equal(&after) || !c.Total.Before.Equal(&before) {
+			rt.Fatalf("%v, settled %v: before %s, after %s; want %s, %s", w, settled, &c.Total.Before, &c.Total.After, &before, &after)
+		}
+		back := cost.Hour(24 * shift)
+		if used > 0 && (c.Current != reached || c.Previous != (cost.Window{Start: reached.Start - back, End: reached.End - back})) {
+			rt.Fatalf("%v, settled %v: compared %v with %v, want %v", w, settled, c.Current, c.Previous, reached)
+		}
+	})
 }
 
 // Other rates are price, other quantities volume.

@@ -382,6 +382,14 @@ type Error struct {
 	Err    error
 
 	tooMany bool // see IsTooManyRows
+	noHours bool // see isWithoutHours
+}
+
+// isWithoutHours tells whether an answer was refused because days are kept
+// without their hours.
+func isWithoutHours(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.noHours
 }
 
 // IsTooManyRows tells whether an answer was refused for its number of rows:
