@@ -17,7 +17,7 @@ const uiTag = "pages"
 type OverviewParams struct {
 	WindowParam
 	By      string `query:"by" doc:"What the changes are told by: as aggregate; default namespace." example:"namespace"`
-	Changes string `query:"changes" doc:"The period whose changes are told, as window; default: the window. Only its whole UTC days count." example:"last7d"`
+	Changes string `query:"changes" doc:"The period whose changes are told, as window; default: the window. Its hours so far count, each cluster-day where it is whole in both periods." example:"last7d"`
 	Compare string `query:"compare" doc:"Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before."`
 }
 
@@ -77,10 +77,10 @@ type OverviewWaste struct {
 
 // Changes is what changed against an earlier period, like for like.
 type Changes struct {
-	Current  Window    `json:"current" doc:"the whole UTC days compared"`
+	Current  Window    `json:"current" doc:"from the first hour compared to the last: whole UTC days, and a first or last day with the hours that the window has of it so far"`
 	Previous Window    `json:"previous"`
-	Pairs    int       `json:"pairs" doc:"cluster-days of current"`
-	Used     int       `json:"used" doc:"those that are whole in both periods, and so compared"`
+	Pairs    int       `json:"pairs" doc:"cluster-days of the window so far; a part of a day is one"`
+	Used     int       `json:"used" doc:"those that have all their hours in both periods, and so compared"`
 	LeftOut  []LeftOut `json:"leftOut" nullable:"false"`
 	Total    Change    `json:"total"`
 	Rows     []Change  `json:"rows" nullable:"false" doc:"by size of change, largest first"`
@@ -91,7 +91,7 @@ type Changes struct {
 type LeftOut struct {
 	Cluster string `json:"cluster"`
 	Days    int    `json:"days"`
-	Reason  string `json:"reason" doc:"new, gone or incomplete"`
+	Reason  string `json:"reason" doc:"new, gone, incomplete, or hours: a part of a day whose hours are no longer at hand"`
 }
 
 // Change is what changed of one group: change = price + volume.

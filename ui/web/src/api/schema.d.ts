@@ -1538,12 +1538,12 @@ export interface components {
       volume: number;
     };
     Changes: {
-      /** @description the whole UTC days compared */
+      /** @description from the first hour compared to the last: whole UTC days, and a first or last day with the hours that the window has of it so far */
       current: components["schemas"]["Window"];
       leftOut: components["schemas"]["LeftOut"][];
       /**
        * Format: int64
-       * @description cluster-days of current
+       * @description cluster-days of the window so far; a part of a day is one
        */
       pairs: number;
       previous: components["schemas"]["Window"];
@@ -1554,7 +1554,7 @@ export interface components {
       total: components["schemas"]["Change"];
       /**
        * Format: int64
-       * @description those that are whole in both periods, and so compared
+       * @description those that have all their hours in both periods, and so compared
        */
       used: number;
     };
@@ -2320,7 +2320,7 @@ export interface components {
       cluster: string;
       /** Format: int64 */
       days: number;
-      /** @description new, gone or incomplete */
+      /** @description new, gone, incomplete, or hours: a part of a day whose hours are no longer at hand */
       reason: string;
     };
     Meta: {
@@ -4040,7 +4040,7 @@ export interface operations {
         window?: string;
         /** @description What the changes are told by: as aggregate; default namespace. */
         by?: string;
-        /** @description The period whose changes are told, as window; default: the window. Only its whole UTC days count. */
+        /** @description The period whose changes are told, as window; default: the window. Its hours so far count, each cluster-day where it is whole in both periods. */
         changes?: string;
         /** @description Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before. */
         compare?: string;

@@ -192,8 +192,8 @@ function Change({ of, compare }: { of: Explained; compare: string }) {
       {c && row && (
         <>
           <p>
-            {span(c.current)} with {span(c.previous)}: {count(c.used)} of {count(c.pairs)} pairs of cluster and day, those that are whole in
-            both.
+            {span(c.current)} with {span(c.previous)}: {count(c.used)} of {count(c.pairs)} pairs of cluster and day, those with the same
+            hours in both.
           </p>
           <table className={tableClass}>
             <caption className="sr-only">The change and its two parts</caption>

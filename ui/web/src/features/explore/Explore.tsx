@@ -173,12 +173,14 @@ export function Explore() {
               <Hidden state={state} set={set} />
               {explore.changes &&
                 (explore.changes.used > 0 ? (
-                  <Badge title={`${count(explore.changes.used)} of ${count(explore.changes.pairs)} cluster-days are whole in both periods`}>
+                  <Badge
+                    title={`${count(explore.changes.used)} of ${count(explore.changes.pairs)} cluster-days have the same hours in both periods`}
+                  >
                     {signed(explore.changes.total.change, currency)} ({relative(explore.changes.total.before, explore.changes.total.after)})
                     like for like, {span(explore.changes.current)} with {span(explore.changes.previous)}
                   </Badge>
                 ) : (
-                  <Badge tone="warn">no day is whole in both periods: nothing to compare</Badge>
+                  <Badge tone="warn">no cluster has the same hours in both periods: nothing to compare</Badge>
                 ))}
             </div>
             {rows.length === 0 ? (

@@ -22,7 +22,12 @@ interface Props {
 }
 
 const shownRows = 8;
-const reasons: Record<string, string> = { new: "new, nothing to compare with", gone: "gone", incomplete: "hours are missing" };
+const reasons: Record<string, string> = {
+  new: "new, nothing to compare with",
+  gone: "gone",
+  incomplete: "hours are missing",
+  hours: "hours of a part of a day are no longer at hand",
+};
 
 /** Who moved the total: price and volume apart, like for like. */
 export function Changes({ overview, currency, stale, period, by, onChange }: Props) {
@@ -51,8 +56,8 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
     >
       {c.used === 0 ? (
         <p className="soft">
-          No day is whole in both periods, so nothing can be compared like for like. Choose a shorter period, or wait until the fleet has
-          more history.
+          No cluster has the same hours in both periods, so nothing can be compared like for like. Choose a shorter period, or wait until
+          the fleet has more history.
         </p>
       ) : (
         <div className={scrollClass} tabIndex={0} role="region" aria-label="Largest changes" onKeyDown={walkCosts}>
@@ -144,7 +149,7 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
       )}
       <p className={css.legend}>
         <span>
-          Compared: {count(c.used)} of {count(c.pairs)} cluster-days, whole in both periods.
+          Compared: {count(c.used)} of {count(c.pairs)} cluster-days, with the same hours in both periods.
         </span>
         {c.leftOut.length > 0 && (
           <span>
