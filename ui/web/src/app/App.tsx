@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
+import { type ComponentType, useEffect, useState } from "react";
 import { Route, Router, Switch } from "wouter";
 import { ApiError } from "../api/client";
 import { Explaining } from "../components/explain/Explaining";
@@ -22,19 +22,34 @@ interface Page<Props> {
 }
 
 /**
- * A page that is loaded when it is shown, or before. One that is there already is shown at once: React's own lazy
- * components wait even then, and a waiting page keeps its placeholder for at least 300 ms.
+ * A page that is loaded when it is shown, or before; then it is shown at once. Not by React's own lazy components: those
+ * wait even for what is there, and a placeholder that React has shown stays for at least 300 ms.
  */
 function page<Props extends object>(get: () => Promise<ComponentType<Props>>): Page<Props> {
-  let Loaded: ComponentType<Props> | undefined;
-  const load = () => get().then((c) => void (Loaded = c));
-  const Waiting = lazy(() => get().then((c) => ({ default: c })));
+  let loaded: ComponentType<Props> | undefined;
+  const load = () => get().then((c) => void (loaded = c));
   const Show = (props: Props) => {
-    const [Component] = useState(() => Loaded ?? Waiting); // one and the same while the page is shown
-    return <Component {...props} />;
+    const [Component, show] = useState(() => loaded);
+    useEffect(() => {
+      if (Component) return;
+      load().then(
+        () => show(() => loaded),
+        (error: unknown) =>
+          show(() => {
+            throw error; // for the boundary around the pages
+          }),
+      );
+    }, [Component]);
+    return Component ? <Component {...props} /> : <Placeholder />;
   };
   return { load, Show };
 }
+
+const Placeholder = () => (
+  <div role="group" aria-busy="true" aria-label="Loading">
+    <Skeleton height="30rem" />
+  </div>
+);
 
 /** Loads the other pages once the first one had its time, so that a click need not. */
 function useOtherPages() {
@@ -66,26 +81,18 @@ export function App() {
         <ShortcutsProvider>
           <Shell>
             <ErrorBoundary>
-              <Suspense
-                fallback={
-                  <div role="group" aria-busy="true" aria-label="Loading">
-                    <Skeleton height="30rem" />
-                  </div>
-                }
-              >
-                <Switch>
-                  <Route path="/" component={Home} />
-                  <Route path="/explore" component={pages.explore.Show} />
-                  <Route path="/fleet" component={pages.fleet.Show} />
-                  <Route path="/fleet/:id">{({ id }) => <pages.cluster.Show id={decodeURIComponent(id)} />}</Route>
-                  <Route path="/settings" component={pages.settings.Show} />
-                  <Route>
-                    <Notice title="There is no such page." tone="warn">
-                      <p>The address may be of another version. Home, Explore, Fleet and Settings are in the bar above.</p>
-                    </Notice>
-                  </Route>
-                </Switch>
-              </Suspense>
+              <Switch>
+                <Route path="/" component={Home} />
+                <Route path="/explore" component={pages.explore.Show} />
+                <Route path="/fleet" component={pages.fleet.Show} />
+                <Route path="/fleet/:id">{({ id }) => <pages.cluster.Show id={decodeURIComponent(id)} />}</Route>
+                <Route path="/settings" component={pages.settings.Show} />
+                <Route>
+                  <Notice title="There is no such page." tone="warn">
+                    <p>The address may be of another version. Home, Explore, Fleet and Settings are in the bar above.</p>
+                  </Notice>
+                </Route>
+              </Switch>
               <Explaining />
             </ErrorBoundary>
           </Shell>

@@ -29,6 +29,9 @@ export function worstFirst(clusters: readonly Cluster[], cost: (c: Cluster) => n
   return [...clusters].sort((a, b) => words[stateOf(a)].rank - words[stateOf(b)].rank || cost(b) - cost(a) || a.id.localeCompare(b.id));
 }
 
+/** Those that need somebody first, then by name. */
+export const byState = (clusters: readonly Cluster[]): Cluster[] => worstFirst(clusters, () => 0);
+
 /** Shape, colour and words: never colour alone. */
 export function StateMark({ cluster, now }: { cluster: Cluster; now: number }) {
   const s = stateOf(cluster);

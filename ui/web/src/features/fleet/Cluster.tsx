@@ -3,8 +3,11 @@ import { Link, useLocation } from "wouter";
 import type { Schemas } from "../../api/client";
 import { exploreQuery, fleetQuery } from "../../api/queries";
 import { StateMark } from "../../components/clusterState";
+import { CopyLink } from "../../components/CopyLink";
+import { Cost, useExplain } from "../../components/explain/Cost";
 import { buttonClass, Card, Failure, Notice, Skeleton } from "../../components/ui";
 import { ago, bytes, clock, completeness, count, dateTime, money, percent, weekday } from "../../lib/format";
+import { partOf } from "../../lib/explained";
 import { useShortcuts } from "../../lib/shortcuts";
 import { useUrlState } from "../../lib/urlState";
 import { addDays } from "../../lib/window";
@@ -24,9 +27,12 @@ export function Cluster({ id }: { id: string }) {
     <div className={css.stack}>
       <div className={css.head}>
         <h1>{id}</h1>
-        <Link className={buttonClass} href={`/explore?filter=${encodeURIComponent(`cluster:"${id}"`)}`}>
-          Explore its cost
-        </Link>
+        <div className={css.controls}>
+          <Link className={buttonClass} href={`/explore?filter=${encodeURIComponent(`cluster:"${id}"`)}`}>
+            Explore its cost
+          </Link>
+          <CopyLink />
+        </div>
       </div>
       {fleet.error && (
         <Failure
@@ -130,6 +136,8 @@ function Days({
   chosen: string;
   onDay: (day: string) => void;
 }) {
+  // Without a choice, the last day.
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(chosen) ? chosen : cluster.days?.at(-1)?.date;
   const cells = (cluster.days ?? []).slice(-90).map((d) => cellOf(cluster, d.date, fleet.now.slice(0, 10), fleet.quarantine ?? []));
   return (
     <Card title="Days" note="UTC; choose one to see its hours">
@@ -144,7 +152,7 @@ function Days({
                 e.preventDefault();
                 onDay(cell.date);
               }}
-              aria-current={cell.date === chosen ? "date" : undefined}
+              aria-current={cell.date === day ? "date" : undefined}
               title={`${weekday(cell.date)}: ${cell.text}`}
               aria-label={`${weekday(cell.date)}: ${cell.text}`}
             >
@@ -153,13 +161,14 @@ function Days({
           </li>
         ))}
       </ul>
-      {/^\d{4}-\d{2}-\d{2}$/.test(chosen) && <Hours cluster={cluster.id} date={chosen} />}
+      {day !== undefined && <Hours cluster={cluster.id} date={day} />}
     </Card>
   );
 }
 
 /** The hours of a day: there or not, and what each cost. */
 function Hours({ cluster, date }: { cluster: string; date: string }) {
+  const explain = useExplain();
   const answer = useQuery(
     exploreQuery("allocation", {
       window: `${date}T00:00:00Z,${addDays(date, 1)}T00:00:00Z`,
@@ -177,13 +186,17 @@ function Hours({ cluster, date }: { cluster: string; date: string }) {
         retry={() => void answer.refetch()}
       />
     );
-  const sets = answer.data?.data.sets;
-  if (!sets) return <Skeleton height="4rem" />;
-  const currency = answer.data?.meta?.currency ?? "USD";
+  // While they are asked for, the hours have their place; those of another day are not shown as this one's.
+  const data = answer.isPlaceholderData ? undefined : answer.data;
+  const sets = data?.data.sets ?? Array.from({ length: 24 }, (_, i) => waiting(date, i));
+  const meta = data?.meta;
+  const currency = meta?.currency ?? "USD";
+  const total = money(meta?.totalCost ?? 0, currency);
   return (
-    <>
-      <h3 className={css.small}>
-        {weekday(date)}: {money(answer.data?.meta?.totalCost ?? 0, currency)}
+    <div aria-busy={!data}>
+      <h3 className={css.ofDay}>
+        {weekday(date)}:{" "}
+        {meta ? <Cost text={total} of={partOf(meta.window, "total", cluster)} what={`the cost of ${weekday(date)}`} /> : "…"}
       </h3>
       <ul className={css.hours} aria-label={`Hours of ${date}`}>
         {sets.map((s) => {
@@ -192,17 +205,42 @@ function Hours({ cluster, date }: { cluster: string; date: string }) {
           const said = state === "none" ? "not expected" : state === "missing" ? "missing" : money(s.total, currency);
           return (
             <li key={at}>
-              <span className={css.cell} data-state={state} title={`${clock(at)}: ${said}`} role="img" aria-label={`${clock(at)}: ${said}`}>
-                {state === "missing" ? "×" : ""}
-              </span>
+              {state === "complete" ? (
+                <button
+                  type="button"
+                  className={`${css.cell ?? ""} ${css.hour ?? ""}`}
+                  data-state={state}
+                  title={`${clock(at)}: ${said}`}
+                  aria-label={`Explain ${clock(at)}: ${said}`}
+                  aria-haspopup="dialog"
+                  onClick={() => explain(partOf(s.window, "total", cluster))}
+                />
+              ) : (
+                <span
+                  className={css.cell}
+                  data-state={state}
+                  title={`${clock(at)}: ${said}`}
+                  role="img"
+                  aria-label={`${clock(at)}: ${said}`}
+                >
+                  {state === "missing" ? "×" : ""}
+                </span>
+              )}
               <span aria-hidden="true">{clock(at).slice(0, 2)}</span>
             </li>
           );
         })}
       </ul>
-    </>
+    </div>
   );
 }
+
+const waiting = (date: string, hour: number) => ({
+  window: { start: `${date}T${String(hour).padStart(2, "0")}:00:00Z`, end: null },
+  hoursExpected: 0,
+  hoursPresent: 0,
+  total: 0,
+});
 
 function Facts({ cluster: c, now }: { cluster: Schemas["ClusterStatus"]; now: string }) {
   const at = Date.parse(now);

@@ -5,6 +5,7 @@ import type { Schemas } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
 import { Cost } from "../../components/explain/Cost";
 import { StateMark, stateOf, worstFirst } from "../../components/clusterState";
+import { CopyLink } from "../../components/CopyLink";
 import { FirstRun } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, fieldClass, numClass, scrollClass, Segmented, Skeleton, tableClass } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
@@ -21,11 +22,15 @@ export function Fleet() {
   const fleet = useQuery(fleetQuery());
   const overview = useQuery(overviewQuery(state.window, "last7d", "namespace"));
   const f = fleet.data?.data;
+  const connect = f && <Connect bucket={f.bucket} id={state.connect} onId={(connect) => set({ connect }, { replace: true })} />;
   return (
     <div className={css.stack}>
       <div className={css.head}>
         <h1>Fleet</h1>
-        <WindowPicker value={state.window} onChange={(window) => set({ window })} />
+        <div className={css.controls}>
+          <WindowPicker value={state.window} onChange={(window) => set({ window })} />
+          <CopyLink />
+        </div>
       </div>
       {fleet.error && (
         <Failure
@@ -44,7 +49,7 @@ export function Fleet() {
         <>
           <FirstRun fleet={f} connectBelow />
           <Refused refused={f.quarantine ?? []} />
-          <Connect bucket={f.bucket} />
+          {connect}
         </>
       )}
       {f && (f.clusters ?? []).length > 0 && (
@@ -61,7 +66,7 @@ export function Fleet() {
           )}
           <Clusters fleet={f} overview={overview.data} busy={overview.isPlaceholderData || overview.isPending} />
           <Refused refused={f.quarantine ?? []} />
-          <Connect bucket={f.bucket} />
+          {connect}
         </>
       )}
     </div>
@@ -305,8 +310,7 @@ function Refused({ refused }: { refused: readonly Schemas["Quarantined"][] }) {
 }
 
 /** What to run so that one more cluster appears here. */
-function Connect({ bucket }: { bucket: string }) {
-  const [id, setId] = useState("my-cluster");
+function Connect({ bucket, id, onId }: { bucket: string; id: string; onId: (id: string) => void }) {
   const [copied, setCopied] = useState(false);
   const valid = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(id);
   const command = `fleetcost-agent --cluster-id ${valid ? id : "my-cluster"} --storage-config federated-store.yaml \\
@@ -322,7 +326,7 @@ function Connect({ bucket }: { bucket: string }) {
             aria-invalid={!valid}
             value={id}
             onChange={(e) => {
-              setId(e.target.value);
+              onId(e.target.value);
               setCopied(false);
             }}
           />{" "}

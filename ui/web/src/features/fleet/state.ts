@@ -4,6 +4,7 @@ import { choice, text } from "../../lib/urlState";
 export const fleetFields = {
   window: text("month"),
   days: choice(["14", "30", "90"] as const, "30"),
+  connect: text("my-cluster"), // the name of a cluster to come
 };
 
 /** What stands in the address of a cluster. */

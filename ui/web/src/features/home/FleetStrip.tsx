@@ -1,6 +1,6 @@
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
-import { StateMark, stateText, worstFirst } from "../../components/clusterState";
+import { byState, StateMark, stateText, worstFirst } from "../../components/clusterState";
 import { Cost } from "../../components/explain/Cost";
 import { buttonClass, Card } from "../../components/ui";
 import { partOf } from "../../lib/explained";
@@ -17,7 +17,7 @@ interface Props {
 
 const most = 60;
 
-/** Every cluster in a tile, those that need somebody first. */
+/** Every cluster in a tile, those that need somebody first. By name, so that another period moves none of them. */
 export function FleetStrip({ fleet, overview, currency, covered }: Props) {
   const cost = new Map(overview.clusters.map((c) => [c.cluster, c.cost]));
   const clusters = worstFirst(fleet.clusters ?? [], (c) => cost.get(c.id) ?? 0);
@@ -35,7 +35,7 @@ export function FleetStrip({ fleet, overview, currency, covered }: Props) {
       }
     >
       <ul className={css.strip}>
-        {clusters.slice(0, most).map((c) => (
+        {byState(clusters.slice(0, most)).map((c) => (
           <li key={c.id} className={css.tile}>
             <Link href={`/fleet/${encodeURIComponent(c.id)}`} className={css.tileLink}>
               <b title={c.id}>{c.id}</b>

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
+import { CopyLink } from "../../components/CopyLink";
 import { FirstRun } from "../../components/FirstRun";
 import { Failure, Notice, Skeleton } from "../../components/ui";
 import { WindowPicker } from "../../components/WindowPicker";
@@ -84,7 +85,10 @@ export function Home() {
     <>
       <div className={css.head}>
         <h1>What the fleet costs</h1>
-        <WindowPicker value={state.window} onChange={(window) => set({ window })} />
+        <div className={css.controls}>
+          <WindowPicker value={state.window} onChange={(window) => set({ window })} />
+          <CopyLink />
+        </div>
       </div>
       <div className={css.stack}>
         {overview.error && overview.data && (

@@ -110,17 +110,10 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
               <td className={numClass}>{total > 0 ? percent(parts[b.key] / total) : "–"}</td>
             </tr>
           ))}
-          {rest !== 0 && (
-            <tr>
-              <th scope="row">Rounding</th>
-              <td className={numClass}>{signed(rest, meta.currency)}</td>
-              <td />
-            </tr>
-          )}
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row">Total</th>
+            <th scope="row">Total {rest !== 0 && <span className={css.small}>with {signed(rest, meta.currency)} of rounding</span>}</th>
             <td className={numClass}>
               <Cost text={money(total, meta.currency)} of={partOf(meta.window, "total")} what="the total of the parts" />
             </td>
