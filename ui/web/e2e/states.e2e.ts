@@ -154,11 +154,33 @@ describe("While a new answer is under way", () => {
         expect(await total.innerText()).toBe(old);
         await settled(page);
         expect(await total.innerText()).not.toBe(old);
-        await page.waitForTimeout(100);
-        // Home and Fleet have other rows and badges for another period, which move what is below.
-        if (name === "explore") expect(await shifts(page), `another period at ${width} px`).toEqual([]);
+        // Not last month: the demo has nothing of it, and a period without data is another page.
+        for (const other of ["Today", "7 days", "30 days", "This month"]) {
+          await page
+            .getByRole("group", { name: "Period", exact: true })
+            .getByRole("radio", { name: other, exact: true })
+            .check({ force: true });
+          await settled(page);
+          await page.waitForTimeout(100);
+          expect(await shifts(page), `${other} at ${width} px`).toEqual([]);
+        }
         await context.close();
       }
     },
   );
+
+  it("another day of a cluster moves nothing", async () => {
+    for (const width of [1400, 400]) {
+      const { page, context } = await visit("/fleet/prod-us-east", { width, before: watched });
+      for (const day of [-4, -9]) {
+        await page.getByRole("list", { name: "Days" }).getByRole("link").nth(day).click();
+        await page.locator('[aria-busy="true"]').first().waitFor();
+        expect(await page.getByRole("main").getByText(/: …$/).count()).toBe(1); // not the amount of the day before
+        await settled(page);
+        await page.waitForTimeout(100);
+        expect(await shifts(page), `day ${day} at ${width} px`).toEqual([]);
+      }
+      await context.close();
+    }
+  });
 });

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { fleetQuery, overviewQuery } from "../../api/queries";
 import { Cost } from "../../components/explain/Cost";
-import { StateMark, stateOf, worstFirst } from "../../components/clusterState";
+import { byState, StateMark, stateOf } from "../../components/clusterState";
 import { CopyLink } from "../../components/CopyLink";
 import { FirstRun } from "../../components/FirstRun";
 import { Badge, Button, Card, Failure, fieldClass, numClass, scrollClass, Segmented, Skeleton, tableClass } from "../../components/ui";
@@ -112,7 +112,7 @@ function Heatmap({
   choice: Days;
   onDays: (days: Days) => void;
 }) {
-  const clusters = worstFirst(fleet.clusters ?? [], () => 0);
+  const clusters = byState(fleet.clusters ?? []);
   const dates = daysOf(clusters).slice(-days);
   const today = fleet.now.slice(0, 10);
   const refused = fleet.quarantine ?? [];
@@ -206,7 +206,7 @@ function Clusters({
   busy: boolean;
 }) {
   const cost = new Map((overview?.data.clusters ?? []).map((c) => [c.cluster, c]));
-  const clusters = worstFirst(fleet.clusters ?? [], (c) => cost.get(c.id)?.cost ?? 0);
+  const clusters = byState(fleet.clusters ?? []); // not by cost: another period would move the rows
   const meta = overview?.meta;
   const currency = meta?.currency ?? fleet.currency;
   const now = Date.parse(fleet.now);
@@ -219,7 +219,7 @@ function Clusters({
       busy={busy}
     >
       <div className={scrollClass} tabIndex={0} role="region" aria-label="Table of clusters">
-        <table className={tableClass}>
+        <table className={`${tableClass ?? ""} ${css.clusters ?? ""}`}>
           <thead>
             <tr>
               <th scope="col">Cluster</th>

@@ -81,7 +81,7 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
             return rect;
           })}
       </svg>
-      <table className={tableClass}>
+      <table className={`${tableClass ?? ""} ${css.parts ?? ""}`}>
         <caption className="sr-only">What the total is made of</caption>
         <thead>
           <tr>
