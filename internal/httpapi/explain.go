@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/pricing"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -73,6 +74,7 @@ type ExplainFactor struct {
 type PriceCost struct {
 	Source string `json:"source" doc:"as price_source of the bucket format; several where it changed within a day"`
 	Cost   Amount `json:"cost"`
+	AsOf   string `json:"asOf,omitempty" doc:"of an embedded price book: the date of its prices, in the server's version of fleetcost; an agent of another version may have used other ones"`
 }
 
 // ExplainObject is an object of the bucket.
@@ -151,7 +153,7 @@ func (a *API) explainAllocation(r *request, in *ExplainAllocationParams) (*reply
 		return nil, err
 	}
 	for i := range prices {
-		out.Prices = append(out.Prices, PriceCost{prices[i].Source, amount(&prices[i].Cost)})
+		out.Prices = append(out.Prices, PriceCost{prices[i].Source, amount(&prices[i].Cost), pricing.BookDate(prices[i].Source)})
 	}
 	o, err := a.cfg.Questions.ObjectsSQL(r.Context(), q, rows, a.cfg.Bucket.location)
 	if err != nil {
@@ -209,7 +211,7 @@ func (a *API) explainAsset(r *request, in *ExplainAssetParams) (*reply, error) {
 	var other cost.Sum
 	other.AddBig(new(big.Int).Sub(row.Total().Big(), byDefault.Big()))
 	out.Prices = []PriceCost{}
-	for _, p := range []PriceCost{{"default", amount(&byDefault)}, {"other", amount(&other)}} {
+	for _, p := range []PriceCost{{Source: "default", Cost: amount(&byDefault)}, {Source: "other", Cost: amount(&other)}} {
 		if p.Cost.nano != 0 || p.Cost.wide != nil {
 			out.Prices = append(out.Prices, p)
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fleetcost/fleetcost/internal/cost"
+	"github.com/fleetcost/fleetcost/internal/pricing"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -88,7 +89,7 @@ func TestExplain(t *testing.T) {
 			Column string
 			Cost   json.Number
 		}
-		Prices  []struct{ Source string }
+		Prices  []struct{ Source, AsOf string }
 		Objects []struct{ Key, Version, WrittenAt string }
 		SQL     string
 		CLI     string
@@ -97,6 +98,9 @@ func TestExplain(t *testing.T) {
 	s.get(t, "/api/v1/explain/allocation?"+window+"&aggregate=namespace&shareIdle=true&row=ns-b&filter="+filter, &out)
 	if out.Rows != 1 || len(out.Lines) == 0 || len(out.Objects) != 2 || out.Prices[0].Source != "book:aws/eu-west-1" || out.SQL != "SELECT '/data/bucket/k'" {
 		t.Fatalf("%+v", out)
+	}
+	if p := out.Prices; p[0].AsOf != "" || p[1].AsOf != pricing.BookDate(p[1].Source) || p[1].AsOf == "" || p[2].AsOf != "" {
+		t.Errorf("dates of prices: %+v", p)
 	}
 	if want := `allocation --window '2026-11-20T00:00:00Z,2026-11-23T00:00:00Z' --aggregate 'namespace' --filter 'cluster:"a"' --share-idle`; out.CLI != want {
 		t.Errorf("CLI %s", out.CLI)

@@ -292,5 +292,5 @@ func (f *fake) AssetObjectsSQL(_ context.Context, q query.AssetQuery, _ query.Ro
 }
 
 func (f *fake) PriceSources(context.Context, query.AllocationQuery, query.RowChoice) ([]query.PriceCost, error) {
-	return []query.PriceCost{{Source: "book:aws/eu-west-1", Cost: sum(3e9)}}, nil
+	return []query.PriceCost{{Source: "book:aws/eu-west-1", Cost: sum(3e9)}, {Source: "book:aws/us-east-1", Cost: sum(2e9)}, {Source: "default", Cost: sum(1e9)}}, nil
 }

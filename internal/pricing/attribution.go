@@ -1,5 +1,10 @@
 package pricing
 
+import (
+	"slices"
+	"strings"
+)
+
 // Attribution says where embedded prices come from, as their licences ask.
 type Attribution struct {
 	Books   []string // ids of price books, "aws/us-east-1"
@@ -28,4 +33,19 @@ func Attributions() []Attribution {
 			Origin: "https://github.com/kubernetes/autoscaler", AsOf: "2026-06-18", Licence: apache, Holder: "The Kubernetes Authors",
 		},
 	}
+}
+
+// BookDate is the date of the prices of the embedded book that a source names
+// ("book:aws/us-east-1"), as 2026-07-20; the oldest one where its prices are of
+// several. It is "" for sources that are no embedded book, and for
+// SourceOtherRegion, which does not name its book.
+func BookDate(source string) string {
+	id, ok := strings.CutPrefix(source, bookPrefix)
+	date := ""
+	for _, a := range Attributions() {
+		if ok && slices.Contains(a.Books, id) && (date == "" || a.AsOf < date) {
+			date = a.AsOf
+		}
+	}
+	return date
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every embedded book says where it comes from, and so does the page beside it.
@@ -38,5 +39,18 @@ func TestEveryBookIsAttributed(t *testing.T) {
 	}
 	for id := range said {
 		t.Errorf("%s is attributed and not embedded", id)
+	}
+}
+
+// A source names its book's date; other sources have none.
+func TestBookDate(t *testing.T) {
+	for source, dated := range map[string]bool{
+		"book:aws/us-east-1": true, "book:azure/eastus": true, "book:gcp/us-central1": true,
+		SourceOtherRegion: false, SourceDefault: false, SourceCustom: false, "several": false, "": false, "aws/us-east-1": false, "book:aws/nowhere": false,
+	} {
+		date := BookDate(source)
+		if _, err := time.Parse(time.DateOnly, date); (err == nil) != dated {
+			t.Errorf("%q: %q", source, date)
+		}
 	}
 }

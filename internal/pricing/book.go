@@ -23,7 +23,10 @@ type book struct {
 	prices map[string]map[string]float64
 }
 
-func (b *book) source() string { return "book:" + b.provider + "/" + b.region }
+// bookPrefix begins the sources of embedded books.
+const bookPrefix = "book:"
+
+func (b *book) source() string { return bookPrefix + b.provider + "/" + b.region }
 
 func (b *book) get(kind, name string) (float64, bool) {
 	p, ok := b.prices[kind][name]

@@ -2418,6 +2418,8 @@ export interface components {
       providerID: string;
     };
     PriceCost: {
+      /** @description of an embedded price book: the date of its prices, in the server's version of fleetcost; an agent of another version may have used other ones */
+      asOf?: string;
       /** @description units of currency, exact, at most nine decimals */
       cost: number;
       /** @description as price_source of the bucket format; several where it changed within a day */

@@ -9,7 +9,7 @@ import { readable } from "../../lib/names";
 import { Button, Failure, Notice, numClass, scrollClass, Skeleton, tableClass } from "../ui";
 import css from "./Drawer.module.css";
 import type { Line } from "./lines";
-import { columnNames, exact, linesOf, valueOf } from "./lines";
+import { columnNames, exact, linesOf, priceDate, valueOf } from "./lines";
 
 function nameOf(e: Explained): string {
   if (e.row !== "*") return e.row === "all" ? "Workloads" : readable(e.row);
@@ -259,6 +259,7 @@ function Prices({ x, currency }: { x: Schemas["Explanation"]; currency: string }
             {x.prices.map((p) => (
               <li key={p.source}>
                 <code>{p.source || "none"}</code> {money(p.cost, currency)}, {percent(p.cost / all)}
+                {priceDate(p)}
               </li>
             ))}
           </ul>

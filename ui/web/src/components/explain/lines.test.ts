@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
-import { exact, linesOf, valueOf, wasteLines } from "./lines";
+import { exact, linesOf, priceDate, valueOf, wasteLines } from "./lines";
 
 const row = (over: Partial<Schemas["ExploreRow"]>): Schemas["ExploreRow"] => ({
   name: "web", key: ["web"], kind: "container", total: 0, cpu: 0, ram: 0, gpu: 0, pv: 0, loadBalancer: 0, network: 0, overhead: 0, other: 0, idleShare: 0,
@@ -38,4 +38,9 @@ it("takes the lines and the number of one column", () => {
 it("writes factors with all their digits", () => {
   expect(exact(1234.5)).toBe("1,234.5");
   expect(exact(0.031611123)).toBe("0.031611123");
+});
+
+it("says of what date the price of a book is, and nothing where there is none", () => {
+  expect(priceDate({ source: "book:aws/us-east-1", cost: 1, asOf: "2026-07-20" })).toBe(", list prices of 2026-07-20");
+  expect(priceDate({ source: "default", cost: 1 })).toBe("");
 });

@@ -73,3 +73,6 @@ export function wasteLines(r: Row): Line[] {
 
 /** A number with all the digits it has, as a calculator takes it. */
 export const exact = (v: number): string => v.toLocaleString("en-US", { maximumFractionDigits: 9 });
+
+/** Of what date the price of an embedded book is; of other prices nothing is known. */
+export const priceDate = (p: Schemas["PriceCost"]): string => (p.asOf ? `, list prices of ${p.asOf}` : "");
