@@ -17,6 +17,8 @@ import (
 type Bucket struct {
 	URL              string // as Bucket.String of package bucket: file:///data, s3://name/prefix, …
 	Region, Endpoint string // of S3, where the configuration names them
+	Insecure         bool   // of S3: plain HTTP
+	VirtualHosted    bool   // of S3: the bucket's name is in the host, also at an endpoint of its own
 }
 
 // RowParams pick rows of an answer.
@@ -326,7 +328,14 @@ func (b Bucket) setup() string {
 			secret += ", REGION " + quote(b.Region)
 		}
 		if host := strings.TrimPrefix(strings.TrimPrefix(b.Endpoint, "https://"), "http://"); host != "" && !strings.Contains(host, "amazonaws.com") {
-			secret += ", ENDPOINT " + quote(host) + ", URL_STYLE 'path'"
+			style := "path"
+			if b.VirtualHosted {
+				style = "vhost"
+			}
+			secret += ", ENDPOINT " + quote(host) + ", URL_STYLE " + quote(style)
+		}
+		if b.Insecure || strings.HasPrefix(b.Endpoint, "http://") {
+			secret += ", USE_SSL false"
 		}
 		return "INSTALL httpfs; LOAD httpfs; INSTALL aws; LOAD aws;\n" + secret + ");\n"
 	case "gs":

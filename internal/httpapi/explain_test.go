@@ -128,7 +128,10 @@ func TestBucketLocations(t *testing.T) {
 	}{
 		{Bucket{URL: "file:///data"}, "/data/k", ""},
 		{Bucket{URL: "s3://b/p", Region: "eu-west-1", Endpoint: "s3.eu-west-1.amazonaws.com"}, "s3://b/p/k", "PROVIDER credential_chain, REGION 'eu-west-1');"},
-		{Bucket{URL: "s3://b", Endpoint: "http://minio:9000"}, "s3://b/k", "ENDPOINT 'minio:9000', URL_STYLE 'path'"},
+		{Bucket{URL: "s3://b", Endpoint: "http://minio:9000"}, "s3://b/k", "ENDPOINT 'minio:9000', URL_STYLE 'path', USE_SSL false);"},
+		{Bucket{URL: "s3://b", Endpoint: "minio:9000"}, "s3://b/k", "ENDPOINT 'minio:9000', URL_STYLE 'path');"},
+		{Bucket{URL: "s3://b", Endpoint: "10.0.0.1:9000", Insecure: true}, "s3://b/k", "URL_STYLE 'path', USE_SSL false);"},
+		{Bucket{URL: "s3://b", Endpoint: "oss.example.com", VirtualHosted: true}, "s3://b/k", "ENDPOINT 'oss.example.com', URL_STYLE 'vhost');"},
 		{Bucket{URL: "gs://b"}, "gs://b/k", "TYPE gcs"},
 		{Bucket{URL: "azure://acc/con/p"}, "az://con/p/k", "ACCOUNT_NAME 'acc'"},
 	} {

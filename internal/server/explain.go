@@ -22,6 +22,17 @@ func namesOf(c *bucket.Config, getenv func(string) string) diagnose.Names {
 	return n
 }
 
+// objectsOf is what DuckDB must know of a bucket to read its objects, but for
+// its address and credentials.
+func objectsOf(c *bucket.Config) httpapi.Bucket {
+	at := c.Location()
+	b := httpapi.Bucket{Region: at.Region, Endpoint: at.Endpoint}
+	if c.Type == bucket.TypeS3 {
+		b.Insecure, b.VirtualHosted = c.S3.Insecure, c.S3.Lookup == bucket.LookupVirtual
+	}
+	return b
+}
+
 // explain tells what a failure of the bucket, or of logging in to it, means.
 // Other failures it does not know.
 func (s *Server) explain(err error) (diagnose.Diagnosis, bool) {

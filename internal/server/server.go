@@ -30,6 +30,7 @@ type Server struct {
 	bucket   bucket.Bucket
 	names    diagnose.Names // of the storage config, for explanations
 	storage  httpapi.AboutStorage
+	objects  httpapi.Bucket // where DuckDB finds what an answer rests on
 	store    *store.Store
 	ingest   *ingest.Ingester
 	retired  *retirements
@@ -101,7 +102,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) error {
 	if s.cfg.Bucket != nil {
 		s.bucket = s.cfg.Bucket
-		s.storage.Address = s.bucket.String()
+		s.storage.Address, s.objects.URL = s.bucket.String(), s.bucket.String()
 		return nil
 	}
 	source := bucket.Source{
@@ -109,7 +110,7 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		Parse: bucket.ParseOptions{LenientUnknown: s.cfg.LenientStorageConfig, Getenv: s.cfg.Getenv},
 	}
 	if bc, _, err := source.Read(); err == nil { // OpenFile says what is wrong
-		s.names = namesOf(&bc, s.cfg.Getenv)
+		s.names, s.objects = namesOf(&bc, s.cfg.Getenv), objectsOf(&bc)
 		at := bc.Location()
 		s.storage = httpapi.AboutStorage{
 			Type: string(bc.Type), Bucket: at.Bucket, Prefix: at.Prefix, Region: at.Region, Endpoint: at.Endpoint, ConfigFile: s.cfg.StorageConfig,
@@ -126,7 +127,7 @@ func (s *Server) openBucket(ctx context.Context, reg prometheus.Registerer) erro
 		return err
 	}
 	s.bucket, s.refused, s.caller = b, b.Refused, b.CallerARN
-	s.storage.Address = b.String()
+	s.storage.Address, s.objects.URL = b.String(), b.String()
 	for _, w := range warnings {
 		s.logger.Warn("storage config", "warning", w.String())
 	}
@@ -156,7 +157,7 @@ func (s *Server) newHandler(reg *prometheus.Registry) (http.Handler, error) {
 	api, err := httpapi.New(httpapi.Config{
 		Questions: engine, Fleet: view, Settings: view, About: view.about, Registry: reg, Logger: s.cfg.Logger.With("component", "httpapi"),
 		Now: s.cfg.Now, Version: s.cfg.Build.Version, UI: page, Timeout: s.cfg.QueryTimeout,
-		Bucket: httpapi.Bucket{URL: s.bucket.String(), Region: s.names.Region, Endpoint: s.names.Endpoint},
+		Bucket: s.objects,
 		Ready:  func() (bool, string) { return s.ready.Load(), progressLine(s.ingest.Progress()) },
 	}, func(mux *http.ServeMux) {
 		ops.RegisterProbes(mux, reg, func() (bool, any) { return s.ready.Load(), s.readiness() })
