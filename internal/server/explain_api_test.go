@@ -61,6 +61,7 @@ func TestExplainedSQLIsTheNumber(t *testing.T) {
 		{"allocation", "window=48h&aggregate=label:team&accumulate=hour", false},
 		{"allocation", `window=48h&aggregate=controller&filter=namespace!:"kube-system"&idleByNode=true`, false},
 		{"allocation", "window=48h&aggregate=namespace&shareIdle=true&shareTenancyCosts=true&shareNamespaces=kube-system", true},
+		{"allocation", "window=48h&aggregate=namespace&accumulate=hour&shareIdle=true&shareTenancyCosts=true&shareNamespaces=kube-system", true},
 		{"allocation", "window=48h&aggregate=provider", false},
 		{"assets", "window=48h&aggregate=type", false},
 		{"assets", "window=48h&aggregate=nodePool,instanceType,capacityType,zone", false},
