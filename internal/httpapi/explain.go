@@ -118,8 +118,8 @@ func (a *API) explainAllocation(r *request, in *ExplainAllocationParams) (*reply
 	}
 	q, rows := plan.query, in.choice()
 	q.SortBy, q.Offset, q.Limit = "", 0, 0
-	if q.SharesByStep() { // as the rows of Explore
-		q = whole(q)
+	if q.ByHour() { // as the rows of Explore
+		q.StepHours, q.Accumulate = 0, query.AccumulateAll
 	}
 	ans, err := a.cfg.Questions.Allocations(r.Context(), q)
 	if err != nil {

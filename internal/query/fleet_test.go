@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,12 @@ const fleetDays = 4
 // are what is under test.
 func newFleet(t testing.TB, seed uint64) *fleet {
 	t.Helper()
+	return newFleetOf(t, seed, func(string, cost.Hour) bool { return true })
+}
+
+// newFleetOf loads a fleet of the hours that each cluster has.
+func newFleetOf(t testing.TB, seed uint64, has func(cluster string, h cost.Hour) bool) *fleet {
+	t.Helper()
 	dir := t.TempDir()
 	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "fleet.duckdb"), Threads: 2, MemoryLimit: "512MiB"})
 	if err != nil {
@@ -56,12 +63,22 @@ func newFleet(t testing.TB, seed uint64) *fleet {
 		for d := range fleetDays {
 			day := first + cost.Day(d)
 			allocs, assets, atts := clusterDay(seed, cluster, c, day)
+			var hours []cost.Hour
+			for h := day.FirstHour(); h < day.FirstHour()+24; h++ {
+				if has(cluster, h) {
+					hours = append(hours, h)
+				}
+			}
+			lacks := func(us int64) bool { return !slices.Contains(hours, cost.Hour(us/3_600_000_000)) }
+			allocs = slices.DeleteFunc(allocs, func(r cost.Allocation) bool { return lacks(r.WindowStart) })
+			assets = slices.DeleteFunc(assets, func(r cost.Asset) bool { return lacks(r.WindowStart) })
+			atts = slices.DeleteFunc(atts, func(r cost.Attachment) bool { return lacks(r.WindowStart) })
 			if len(allocs) == 0 {
 				continue
 			}
-			loadDay(t, &batch, dir, costfile.AllocationData, cluster, day, allocs)
-			loadDay(t, &batch, dir, costfile.AssetData, cluster, day, assets)
-			loadDay(t, &batch, dir, costfile.AttachmentData, cluster, day, atts)
+			loadDay(t, &batch, dir, costfile.AllocationData, cluster, day, hours, allocs)
+			loadDay(t, &batch, dir, costfile.AssetData, cluster, day, hours, assets)
+			loadDay(t, &batch, dir, costfile.AttachmentData, cluster, day, hours, atts)
 		}
 	}
 	if err := s.Load(t.Context(), batch); err != nil {
@@ -92,11 +109,11 @@ func (f *fleet) engine(t testing.TB, change ...func(*query.Config)) *query.Engin
 	return e
 }
 
-func loadDay[T costfile.Row](t testing.TB, b *store.Batch, dir string, dataset costfile.Dataset, cluster string, day cost.Day, rows []T) {
+func loadDay[T costfile.Row](t testing.TB, b *store.Batch, dir string, dataset costfile.Dataset, cluster string, day cost.Day, hours []cost.Hour, rows []T) {
 	t.Helper()
 	meta := costfile.Meta{Dataset: dataset, Cluster: cluster, Date: day.String(), Currency: "USD", Writer: "test"}
-	for h := range 24 {
-		meta.Hours = append(meta.Hours, costfile.HourMeta{Hour: day.FirstHour() + cost.Hour(h), Coverage: 3600, Generation: 1})
+	for _, h := range hours {
+		meta.Hours = append(meta.Hours, costfile.HourMeta{Hour: h, Coverage: 3600, Generation: 1})
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.parquet", dataset, cluster, day))
 	file, err := os.Create(path)
