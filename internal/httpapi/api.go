@@ -19,7 +19,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/fleetcost/fleetcost/internal/cost"
 	"github.com/fleetcost/fleetcost/internal/query"
 )
 
@@ -263,12 +262,13 @@ func (a *API) unchanged(w http.ResponseWriter, r *request) bool {
 	return false
 }
 
-// etag identifies an answer: the data, the request, and what the request's
-// window means now. It is weak because the body may be compressed.
+// etag identifies an answer: the data, the request, what the request's window
+// means now, and the quarter of the hour, as an hour is due a quarter after its
+// end. It is weak because the body may be compressed.
 func (a *API) etag(r *request, version string) string {
 	window, _ := query.ParseWindow(r.values.Get("window"), r.now)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%s\n%s\n%s\n%s",
-		a.cfg.Version, version, a.retirements.Load(), cost.HourOf(r.now), window.Window, r.URL.Path, r.URL.RawQuery))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%d\n%s\n%s\n%s",
+		a.cfg.Version, version, a.retirements.Load(), r.now.Unix()/900, window.Window, r.URL.Path, r.URL.RawQuery))
 	return `W/"` + hex.EncodeToString(sum[:12]) + `"`
 }
 

@@ -15,7 +15,7 @@ import (
 // ExploreAllocationParams are the parameters of /api/v1/explore/allocation.
 type ExploreAllocationParams struct {
 	AllocationParams
-	Compare string `query:"compare" doc:"previous, or days back as 7d: rows carry what they cost then, like for like. Default: no comparison."`
+	Compare string `query:"compare" doc:"previous, or days back as 7d: rows carry what they cost then, like for like; of a day that is cut or not over, the hours so far count. Default: no comparison."`
 }
 
 // ExploreAssetParams are the parameters of /api/v1/explore/assets.
@@ -135,7 +135,7 @@ func (a *API) exploreAllocations(r *request, in *ExploreAllocationParams) (*repl
 	out.Rows = page(out.Rows, offset, limit)
 	rep := &reply{meta: meta, warnings: append(p.warnings, append(ans.Warnings, x.warnings...)...), data: out}
 	if plan.format == formatCSV {
-		exploreCSV(rep, "explore-allocation", &ans.Answer, out.Rows)
+		exploreCSV(rep, "explore-allocation", &ans.Answer, &out)
 	}
 	return rep, nil
 }
@@ -187,7 +187,7 @@ func (a *API) exploreAssets(r *request, in *ExploreAssetParams) (*reply, error) 
 	out.Rows = page(out.Rows, offset, limit)
 	rep := &reply{meta: meta, warnings: append(p.warnings, append(ans.Warnings, x.warnings...)...), data: out}
 	if plan.format == formatCSV {
-		exploreCSV(rep, "explore-assets", &ans.Answer, out.Rows)
+		exploreCSV(rep, "explore-assets", &ans.Answer, &out)
 	}
 	return rep, nil
 }
@@ -480,12 +480,17 @@ func (p *reader) largestFirst(in ListParams) {
 }
 
 // exploreCSV writes the rows as one table, a line each, over the whole window.
-func exploreCSV(rep *reply, name string, ans *query.Answer, rows []ExploreRow) {
+// The last column says which hours before and after are of.
+func exploreCSV(rep *reply, name string, ans *query.Answer, e *Explore) {
+	rows, period := e.Rows, ""
+	if e.Changes != nil {
+		period = e.Changes.Period
+	}
 	rep.filename = name + "-" + fileWindow(ans) + ".csv"
 	rep.csv = func(out io.Writer) error {
 		names, index := numberColumns[ExploreRow]()
 		w := csv.NewWriter(out)
-		_ = w.Write(append(append([]string{"name", "kind"}, names...), "before", "after", "price", "volume", "state", "currency")) // w.Error tells
+		_ = w.Write(append(append([]string{"name", "kind"}, names...), "before", "after", "price", "volume", "state", "currency", "compared")) // w.Error tells
 		for i := range rows {
 			r := &rows[i]
 			record := append([]string{text(r.Name), r.Kind}, cells(r, index)...)
@@ -496,7 +501,7 @@ func exploreCSV(rep *reply, name string, ans *query.Answer, rows []ExploreRow) {
 				}
 				record = append(record, cell)
 			}
-			if err := w.Write(append(record, r.State, ans.Currency)); err != nil {
+			if err := w.Write(append(record, r.State, ans.Currency, period)); err != nil {
 				return err
 			}
 		}

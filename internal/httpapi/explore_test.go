@@ -106,6 +106,32 @@ func TestExploreCompares(t *testing.T) {
 	}
 }
 
+// A comparison of today says in words which hours it is of, in JSON and in CSV.
+func TestComparedPeriodInWords(t *testing.T) {
+	s := newServer(t)
+	var out struct{ Changes struct{ Period string } }
+	const today = "2026-11-23 until 10:00 UTC, against 2026-11-22 until 10:00 UTC"
+	for path, want := range map[string]string{
+		"/api/v1/explore/allocation?window=today&compare=previous":                                today,
+		"/api/v1/explore/assets?window=today&compare=1d":                                          today,
+		"/api/v1/explore/assets?window=today":                                                     "",
+		"/api/v1/overview?window=7d&changes=month&compare=31d":                                    "2026-11-01 to 2026-11-23 until 10:00 UTC, against 2026-10-01 to 2026-10-23 until 10:00 UTC",
+		"/api/v1/overview?window=7d&changes=last7d":                                               "2026-11-16 to 2026-11-22, against 2026-11-09 to 2026-11-15",
+		"/api/v1/overview?window=7d&changes=2026-11-21T13:00:00Z,2026-11-22T00:00:00Z&compare=7d": "2026-11-21 from 13:00 UTC, against 2026-11-14 from 13:00 UTC",
+		"/api/v1/overview?window=7d&changes=2026-12-01T00:00:00Z,2026-12-02T00:00:00Z&compare=7d": "",
+	} {
+		out.Changes.Period = ""
+		if s.get(t, path, &out); out.Changes.Period != want {
+			t.Errorf("%s: %q, want %q", path, out.Changes.Period, want)
+		}
+	}
+	_, body := s.raw(t, "/api/v1/explore/allocation?window=today&compare=previous&format=csv")
+	rows, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
+	if last := len(rows[0]) - 1; err != nil || rows[0][last] != "compared" || rows[1][last] != today {
+		t.Errorf("%v %q", err, body)
+	}
+}
+
 // Assets are compared by the same law.
 func TestExploreComparesAssets(t *testing.T) {
 	s := newServer(t)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ const uiTag = "pages"
 type OverviewParams struct {
 	WindowParam
 	By      string `query:"by" doc:"What the changes are told by: as aggregate; default namespace." example:"namespace"`
-	Changes string `query:"changes" doc:"The period whose changes are told, as window; default: the window. Its hours so far count, each cluster-day where it is whole in both periods." example:"last7d"`
+	Changes string `query:"changes" doc:"The period whose changes are told, as window; default: the window. Days that it cuts, and the day that is not over, count with their hours." example:"last7d"`
 	Compare string `query:"compare" doc:"Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before."`
 }
 
@@ -77,10 +78,11 @@ type OverviewWaste struct {
 
 // Changes is what changed against an earlier period, like for like.
 type Changes struct {
-	Current  Window    `json:"current" doc:"from the first hour compared to the last: whole UTC days, and a first or last day with the hours that the window has of it so far"`
-	Previous Window    `json:"previous"`
-	Pairs    int       `json:"pairs" doc:"cluster-days of the window so far; a part of a day is one"`
-	Used     int       `json:"used" doc:"those that have all their hours in both periods, and so compared"`
+	Current  Window    `json:"current" doc:"from the first hour compared to the last; it may begin and end within a day"`
+	Previous Window    `json:"previous" doc:"the same hours of the earlier days"`
+	Period   string    `json:"period" doc:"both in words: 2026-11-01 to 2026-11-24 until 14:00 UTC, against 2026-10-01 to 2026-10-24 until 14:00 UTC"`
+	Pairs    int       `json:"pairs" doc:"cluster-days of the period so far; a day that is cut or not over counts as one"`
+	Used     int       `json:"used" doc:"those whose hours are all there and whole in both periods, and so compared"`
 	LeftOut  []LeftOut `json:"leftOut" nullable:"false"`
 	Total    Change    `json:"total"`
 	Rows     []Change  `json:"rows" nullable:"false" doc:"by size of change, largest first"`
@@ -91,7 +93,7 @@ type Changes struct {
 type LeftOut struct {
 	Cluster string `json:"cluster"`
 	Days    int    `json:"days"`
-	Reason  string `json:"reason" doc:"new, gone, incomplete, or hours: a part of a day whose hours are no longer at hand"`
+	Reason  string `json:"reason" doc:"new, gone, incomplete (hours are missing or late), or hours (a part of a day, whose hours are kept by the day only)"`
 }
 
 // Change is what changed of one group: change = price + volume.
@@ -183,7 +185,7 @@ func partsJSON(p *query.Parts) CostParts {
 
 func changesJSON(c *query.Comparison, limit int) Changes {
 	out := Changes{
-		Current: spanOf(c.Current), Previous: spanOf(c.Previous), Pairs: c.Pairs, Used: c.Used,
+		Current: spanOf(c.Current), Previous: spanOf(c.Previous), Period: comparedPeriod(c), Pairs: c.Pairs, Used: c.Used,
 		LeftOut: make([]LeftOut, 0, len(c.LeftOut)), Total: changeJSON(&c.Total), Rows: []Change{}, RowCount: len(c.Rows),
 	}
 	out.Total.Name = totalName
@@ -197,6 +199,30 @@ func changesJSON(c *query.Comparison, limit int) Changes {
 		out.Rows = append(out.Rows, changeJSON(&c.Rows[i]))
 	}
 	return out
+}
+
+// comparedPeriod says in words which hours were compared with which, "" where
+// there are none.
+func comparedPeriod(c *query.Comparison) string {
+	if c.Current.Empty() {
+		return ""
+	}
+	return periodText(c.Current) + ", against " + periodText(c.Previous)
+}
+
+func periodText(w cost.Window) string {
+	first, last := w.Start.Day(), (w.End - 1).Day()
+	text := first.String()
+	if h := w.Start.OfDay(); h > 0 {
+		text += fmt.Sprintf(" from %02d:00 UTC", h)
+	}
+	if last > first {
+		text += " to " + last.String()
+	}
+	if h := w.End.OfDay(); h > 0 {
+		text += fmt.Sprintf(" until %02d:00 UTC", h)
+	}
+	return text
 }
 
 func changeJSON(r *query.ChangedRow) Change {

@@ -1538,14 +1538,17 @@ export interface components {
       volume: number;
     };
     Changes: {
-      /** @description from the first hour compared to the last: whole UTC days, and a first or last day with the hours that the window has of it so far */
+      /** @description from the first hour compared to the last; it may begin and end within a day */
       current: components["schemas"]["Window"];
       leftOut: components["schemas"]["LeftOut"][];
       /**
        * Format: int64
-       * @description cluster-days of the window so far; a part of a day is one
+       * @description cluster-days of the period so far; a day that is cut or not over counts as one
        */
       pairs: number;
+      /** @description both in words: 2026-11-01 to 2026-11-24 until 14:00 UTC, against 2026-10-01 to 2026-10-24 until 14:00 UTC */
+      period: string;
+      /** @description the same hours of the earlier days */
       previous: components["schemas"]["Window"];
       /** Format: int64 */
       rowCount: number;
@@ -1554,7 +1557,7 @@ export interface components {
       total: components["schemas"]["Change"];
       /**
        * Format: int64
-       * @description those that have all their hours in both periods, and so compared
+       * @description those whose hours are all there and whole in both periods, and so compared
        */
       used: number;
     };
@@ -2320,7 +2323,7 @@ export interface components {
       cluster: string;
       /** Format: int64 */
       days: number;
-      /** @description new, gone, incomplete, or hours: a part of a day whose hours are no longer at hand */
+      /** @description new, gone, incomplete (hours are missing or late), or hours (a part of a day, whose hours are kept by the day only) */
       reason: string;
     };
     Meta: {
@@ -3899,7 +3902,7 @@ export interface operations {
         includeProportionalAssetResourceCosts?: string;
         /** @description Accepted, without effect: load balancers are always split over their pods. */
         sharelb?: string;
-        /** @description previous, or days back as 7d: rows carry what they cost then, like for like. Default: no comparison. */
+        /** @description previous, or days back as 7d: rows carry what they cost then, like for like; of a day that is cut or not over, the hours so far count. Default: no comparison. */
         compare?: string;
       };
       header?: never;
@@ -4042,7 +4045,7 @@ export interface operations {
         window?: string;
         /** @description What the changes are told by: as aggregate; default namespace. */
         by?: string;
-        /** @description The period whose changes are told, as window; default: the window. Its hours so far count, each cluster-day where it is whole in both periods. */
+        /** @description The period whose changes are told, as window; default: the window. Days that it cuts, and the day that is not over, count with their hours. */
         changes?: string;
         /** @description Days back to compare that period with, as 7d; default: the period before it, which for one that begins with a month is the same days of the month before. */
         compare?: string;

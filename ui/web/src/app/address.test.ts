@@ -45,7 +45,7 @@ const draws = {
       sort: anyText(),
     },
   }),
-  fleet: () => ({ fields: fleetFields, state: { window: anyText(), days: one(["14", "30", "90"] as const) } }),
+  fleet: () => ({ fields: fleetFields, state: { window: anyText(), days: one(["14", "30", "90"] as const), connect: anyText() } }),
   cluster: () => ({ fields: clusterFields, state: { day: anyText() } }),
 };
 

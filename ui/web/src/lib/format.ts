@@ -121,7 +121,7 @@ export interface Span {
 const DAY = 86_400_000;
 const isMidnight = (ms: number) => ms % DAY === 0;
 
-/** A half-open window as people say it: whole days by their names, a day so far by its last hour, else with times. */
+/** A half-open window as people say it: whole days by their names, else with times. */
 export function span(w: Span): string {
   if (!w.start || !w.end) return "no whole day";
   const a = Date.parse(w.start);
@@ -130,7 +130,6 @@ export function span(w: Span): string {
     if (b - a === DAY) return dayYearFormat.format(a);
     return `${day(a)} – ${dayYearFormat.format(b - DAY)}`;
   }
-  if (isMidnight(a) && b - a < DAY) return `${dayYearFormat.format(a)} until ${clock(b)}`;
   return `${isMidnight(a) ? day(a) : `${day(a)} ${clock(a)}`} – ${dayYearFormat.format(b - 1)} ${clock(b)}`;
 }
 

@@ -4,6 +4,7 @@ import type { Schemas } from "../../api/client";
 import { apiBase } from "../../api/client";
 import { explainQuery, exploreQuery } from "../../api/queries";
 import type { Explained } from "../../lib/explained";
+import { compared } from "../../lib/compared";
 import { bytes, completeness, count, dateTime, money, percent, rounding, signed, span } from "../../lib/format";
 import { readable } from "../../lib/names";
 import { Button, Failure, Notice, numClass, scrollClass, Skeleton, tableClass } from "../ui";
@@ -192,8 +193,7 @@ function Change({ of, compare }: { of: Explained; compare: string }) {
       {c && row && (
         <>
           <p>
-            {span(c.current)} with {span(c.previous)}: {count(c.used)} of {count(c.pairs)} pairs of cluster and day, those with the same
-            hours in both.
+            {compared(c)}: {count(c.used)} of {count(c.pairs)} pairs of cluster and day, those that are whole in both.
           </p>
           <table className={tableClass}>
             <caption className="sr-only">The change and its two parts</caption>

@@ -1,5 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef } from "react";
+import type { RefObject } from "react";
+import { useLayoutEffect, useMemo, useRef } from "react";
 import { Cost, walkCosts } from "../../components/explain/Cost";
 import type { Explained } from "../../lib/explained";
 import { readable } from "../../lib/names";
@@ -21,6 +22,24 @@ interface Props {
 const rowHeight = 34;
 const arrows = { ascending: " ↑", descending: " ↓", none: "" };
 
+/** Cuts the height of a scrolling table so that no row stands half under the totals, where it is hard to hit. */
+function useWholeRows(ref: RefObject<HTMLDivElement | null>) {
+  useLayoutEffect(() => {
+    const box = ref.current;
+    if (!box) return;
+    const fit = () => {
+      box.style.maxHeight = "";
+      const height = (part: string) => box.querySelector<HTMLElement>(part)?.offsetHeight ?? 0;
+      const extra = (box.clientHeight - height("thead") - height("tfoot")) % rowHeight;
+      if (box.scrollHeight > box.clientHeight && extra > 0) box.style.maxHeight = `${String(box.offsetHeight - extra)}px`;
+    };
+    fit();
+    const observer = new ResizeObserver(fit);
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, [ref]);
+}
+
 /** Rows in a real table; only those in sight are in the page. Totals stay. */
 export function DataTable({ label, rows, columns, sort, onSort, onOpen, explained }: Props) {
   const scroll = useRef<HTMLDivElement>(null);
@@ -30,6 +49,7 @@ export function DataTable({ label, rows, columns, sort, onSort, onOpen, explaine
     estimateSize: () => rowHeight,
     overscan: 12,
   });
+  useWholeRows(scroll);
   const items = virtual.getVirtualItems();
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);

@@ -9,6 +9,7 @@ import { WindowPicker } from "../../components/WindowPicker";
 import type { Column, Explained } from "../../lib/explained";
 import { columnOf, windowOf } from "../../lib/explained";
 import { parseFilter, formatFilter } from "../../lib/filter";
+import { compared } from "../../lib/compared";
 import { completeness, count, money, relative, signed, span } from "../../lib/format";
 import { part } from "../../lib/names";
 import { useShortcuts } from "../../lib/shortcuts";
@@ -177,7 +178,7 @@ export function Explore() {
                     title={`${count(explore.changes.used)} of ${count(explore.changes.pairs)} cluster-days have the same hours in both periods`}
                   >
                     {signed(explore.changes.total.change, currency)} ({relative(explore.changes.total.before, explore.changes.total.after)})
-                    like for like, {span(explore.changes.current)} with {span(explore.changes.previous)}
+                    like for like, {compared(explore.changes)}
                   </Badge>
                 ) : (
                   <Badge tone="warn">no cluster has the same hours in both periods: nothing to compare</Badge>

@@ -4,7 +4,8 @@ import { Cost, walkCosts } from "../../components/explain/Cost";
 import { Badge, Card, numClass, scrollClass, Segmented, Select, Swatch, tableClass } from "../../components/ui";
 import type { Explained } from "../../lib/explained";
 import { windowOf } from "../../lib/explained";
-import { count, money, relative, signed, span } from "../../lib/format";
+import { compared } from "../../lib/compared";
+import { count, money, relative, signed } from "../../lib/format";
 import { readable } from "../../lib/names";
 import css from "./Home.module.css";
 import { changeGroups, changePeriods } from "./state";
@@ -45,7 +46,7 @@ export function Changes({ overview, currency, stale, period, by, onChange }: Pro
   return (
     <Card
       title="What changed"
-      note={c.used > 0 ? `${currency}, ${span(c.current)} with ${span(c.previous)}` : "like for like"}
+      note={c.used > 0 ? `${currency}, ${compared(c)}` : "like for like"}
       busy={stale}
       actions={
         <div className={css.controls}>

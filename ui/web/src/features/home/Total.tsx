@@ -3,6 +3,7 @@ import type { Schemas } from "../../api/client";
 import type { Pattern } from "../../components/ui";
 import { Cost } from "../../components/explain/Cost";
 import { Badge, Card, numClass, Swatch, tableClass } from "../../components/ui";
+import { compared, comparedNow } from "../../lib/compared";
 import { completeness, count, money, percent, relative, rounding, signed, span } from "../../lib/format";
 import { partOf } from "../../lib/explained";
 import { bands } from "./bands";
@@ -65,8 +66,8 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
         </Badge>
         <Badge title="No cloud bill is read yet: every price is a list price, your own, or a default">{percent(0)} billed</Badge>
         {changes.used > 0 && (
-          <Badge title={`Like for like: ${span(changes.current)} with ${span(changes.previous)}`}>
-            {relative(changes.total.before, changes.total.after)} like for like, {span(changes.current)}
+          <Badge title={`Like for like: ${compared(changes)}`}>
+            {relative(changes.total.before, changes.total.after)} like for like, {comparedNow(changes)}
           </Badge>
         )}
       </div>

@@ -75,7 +75,7 @@ export function Trend({ overview, currency, stale, view, onView }: Props) {
           height={390}
           onPick={open}
           onExplain={(i) => explain(explained(i, null))}
-          pickHint={`Choose a ${unit} to explore it.`}
+          pickHint={`Choose ${unit === "hour" ? "an hour" : `a ${unit}`} to explore it.`}
         />
       ) : (
         <SeriesTable
