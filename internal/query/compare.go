@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -128,6 +129,17 @@ func compareRows(ctx context.Context, qs Questions, w cost.Window, f Filter, shi
 	if shift <= 0 {
 		return nil, invalid("compare", "is no number of days back", "compare with at least one day earlier")
 	}
+	for range maxAttempts { // at one version of the data
+		c, err := compareOnce(ctx, qs, w, f, shift, ask)
+		if e := (*Error)(nil); errors.As(err, &e) && e.Reason == errMoved {
+			continue
+		}
+		return c, err
+	}
+	return nil, movedError()
+}
+
+func compareOnce(ctx context.Context, qs Questions, w cost.Window, f Filter, shift int, ask askRows) (*Comparison, error) {
 	c := &Comparison{}
 	pairs, err := c.pair(ctx, qs, w, f, shift)
 	if err != nil {

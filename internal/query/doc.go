@@ -23,7 +23,13 @@
 //   - share.go divides shared cost per day (per hour below daily steps) by
 //     largest remainder, so that sharing moves money and never changes a sum;
 //   - engine.go sees to it that all statements of one answer saw the same
-//     data, and keeps answers by question and data version.
+//     data, and keeps answers by question and data version; refresh.go answers
+//     what was asked lately anew when there are new data.
+//
+// A question says how much of each row it reads (Detail) and can leave days of
+// clusters out (Without): so a page reads no more than it shows, and a
+// comparison of like with like (compare.go) costs two questions whatever is
+// missing.
 //
 // What is missing is called __unallocated__, on rows of unmounted volumes
 // __unmounted__, on idle rows __idle__ and on overhead __overhead__; filters
