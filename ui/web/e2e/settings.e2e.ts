@@ -116,7 +116,12 @@ describe("Settings", () => {
     const total = plain(await again.page.getByTestId("total").innerText());
     expect(total).toMatch(written);
     expect(again.calls.filter((c) => c.startsWith("/api/"))).toHaveLength(2);
-    const shown = await again.page.locator("table").first().locator("tbody td:nth-child(2)").allInnerTexts();
+    const parts = again.page.locator("table").first();
+    const shown = [
+      ...(await parts.locator("tbody td:nth-child(2)").allInnerTexts()),
+      ...(await parts.getByTestId("rounding").allInnerTexts()), // said beside the total, where there is any
+    ];
+    expect(shown.length).toBeGreaterThanOrEqual(4);
     const units = shown.reduce(
       (s, t) =>
         s +
@@ -127,7 +132,7 @@ describe("Settings", () => {
         ),
       0,
     );
-    expect(units, "the rounded parts add to the rounded total").toBe(Number(total.replaceAll(/[. USD]/g, "")));
+    expect(units, "the rounded parts and the rounding add to the rounded total").toBe(Number(total.replaceAll(/[. USD]/g, "")));
     await again.page.goto(`${server()}/ui/explore?window=month`);
     await settled(again.page);
     expect(plain(await again.page.getByTestId("total").innerText())).toBe(total);

@@ -114,7 +114,14 @@ export function Total({ overview, meta, fleet, stale, window }: Props) {
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row">Total {rest !== 0 && <span className={css.small}>with {signed(rest, meta.currency)} of rounding</span>}</th>
+            <th scope="row">
+              Total{" "}
+              {rest !== 0 && (
+                <span className={css.small}>
+                  with <span data-testid="rounding">{signed(rest, meta.currency)}</span> of rounding
+                </span>
+              )}
+            </th>
             <td className={numClass}>
               <Cost text={money(total, meta.currency)} of={partOf(meta.window, "total")} what="the total of the parts" />
             </td>
