@@ -20,7 +20,7 @@ var assetDetailOf = map[string]Detail{
 	"run_seconds": DetailUsage,
 }
 
-// measured are the assetMeasures of a detail.
+// assetMeasures are those of a detail.
 func (d Detail) assetMeasures() []assetMeasure {
 	return slices.DeleteFunc(assetMeasures(), func(m assetMeasure) bool { return assetDetailOf[m.column] < d })
 }
